@@ -14,8 +14,7 @@ export interface Failure {
   retryAfterSeconds?: number;
 }
 
-export type ProviderErrorCode =
-  'credentials_refused' | 'throttled' | 'provider_unavailable' | 'provider_misconfigured';
+export type ProviderErrorCode = 'credentials_refused' | 'throttled' | 'provider_unavailable' | 'provider_misconfigured';
 
 /** A token request that failed, classified once and for all by status, body or lack of an answer. */
 export abstract class ProviderError extends Error {

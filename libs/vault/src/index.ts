@@ -1,1 +1,4 @@
+export { ApiKeys, type KeyDigest, type KeyKind, keyPrefix } from './api-key';
+export { InvalidKeyRing, KeyRing, newMasterKey } from './key-ring';
 export { Secret } from './secret';
+export { CannotOpen, type SealContext, Vault } from './vault';

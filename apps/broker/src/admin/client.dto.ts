@@ -1,0 +1,89 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
+import { conditions } from '#tokens';
+import { AreLabels, labelPattern } from './labels';
+import { IsName } from './name';
+import { PageQuery } from './page.dto';
+import { Matches } from 'class-validator';
+
+const inputsDescription =
+  'What the provider asks for. Secret ones are sealed at once and never come back out of any call.';
+const capillaryInputs = { base_url: 'https://eu.api.capillarytech.com', key: '…', secret: '…' };
+
+export class CreateClientDto {
+  @IsName()
+  name: string;
+
+  @ApiProperty({ example: 'capillary', description: 'Id of a provider definition.' })
+  @IsString()
+  @MaxLength(63)
+  provider: string;
+
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    description: inputsDescription,
+    example: capillaryInputs,
+  })
+  @IsObject()
+  inputs: Record<string, unknown>;
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' }, example: { team: 'loyalty' } })
+  @IsOptional()
+  @AreLabels()
+  labels?: Record<string, string>;
+}
+
+export class UpdateClientDto {
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'string', nullable: true },
+    description: 'Inputs to change; `null` takes an optional one away; those not named stay.',
+  })
+  @IsOptional()
+  @IsObject()
+  inputs?: Record<string, unknown>;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    description: 'All labels, in place of those there are.',
+  })
+  @IsOptional()
+  @AreLabels()
+  labels?: Record<string, string>;
+}
+
+export class VerifyQuery {
+  @ApiPropertyOptional({
+    enum: ['true', 'false'],
+    default: 'true',
+    description: 'false: store without trying at the provider first.',
+  })
+  @IsIn(['true', 'false'])
+  verify = 'true';
+}
+
+export class ListClientsQuery extends PageQuery {
+  @ApiPropertyOptional({ enum: conditions })
+  @IsOptional()
+  @IsIn(conditions, { message: `status must be one of ${conditions.join(', ')}` })
+  status?: string;
+
+  @ApiPropertyOptional()
+  @IsOptional()
+  @IsString()
+  @MaxLength(63)
+  provider?: string;
+
+  @ApiPropertyOptional({ example: 'team=loyalty' })
+  @IsOptional()
+  @Matches(labelPattern, { message: 'label must be of the form key=value' })
+  label?: string;
+
+  @ApiPropertyOptional({ description: 'Part of the name.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(63)
+  q?: string;
+}

@@ -1,0 +1,24 @@
+import { applyDecorators, type PipeTransform } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { Matches } from 'class-validator';
+import { Problem } from '../problem';
+
+/** Names stand in URLs, metrics and logs. */
+const pattern = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
+const rule = 'must be 1 to 63 of a-z 0-9 . _ -, beginning and ending with a letter or digit';
+
+export const IsName = (): PropertyDecorator =>
+  applyDecorators(
+    ApiProperty({ pattern: pattern.source, example: 'loyalty-eu' }),
+    Matches(pattern, { message: `$property ${rule}` }),
+  );
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An id in a path. What is no id at all is not found, as one that is unknown. */
+export class IdPipe implements PipeTransform<string, string> {
+  transform(value: string): string {
+    if (!uuid.test(value)) throw new Problem('not_found', 'There is nothing of that id.');
+    return value;
+  }
+}

@@ -1,0 +1,34 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import type { Page } from '#registry';
+
+const defaultLimit = 50;
+
+export class PageQuery {
+  @ApiPropertyOptional({ minimum: 1, maximum: 200, default: defaultLimit })
+  @Transform(({ value }) => (/^\d+$/.test(String(value)) ? Number(value) : value))
+  @IsInt({ message: 'limit must be a whole number' })
+  @Min(1)
+  @Max(200)
+  limit = defaultLimit;
+
+  @ApiPropertyOptional({ description: '`next_cursor` of the page before.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(400)
+  @Matches(/^[A-Za-z0-9_-]+$/, { message: 'cursor must be a next_cursor that was returned' })
+  cursor?: string;
+}
+
+/** The cursor is opaque, so that what it stands for may change. */
+export function pageRequest({ limit, cursor }: PageQuery): { limit: number; after?: string } {
+  return { limit, ...(cursor !== undefined && { after: Buffer.from(cursor, 'base64url').toString('utf8') }) };
+}
+
+export function pageView<T, V>({ items, next }: Page<T>, view: (item: T) => V): { items: V[]; next_cursor?: string } {
+  return {
+    items: items.map(view),
+    ...(next !== undefined && { next_cursor: Buffer.from(next).toString('base64url') }),
+  };
+}

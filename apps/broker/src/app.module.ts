@@ -1,0 +1,110 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, Reflector } from '@nestjs/core';
+import { ScheduleModule } from '@nestjs/schedule';
+import { createTokenRequester, loadPresets, systemClock } from '#providers';
+import { Access, AdminKeys, Audit, Clients, Grants, Services } from '#registry';
+import { TokenService } from '#tokens';
+import { ApiKeys, Vault } from '#vault';
+import { AdminKeysController } from './admin/admin-keys.controller';
+import { AuditController } from './admin/audit.controller';
+import { ClientsController } from './admin/clients.controller';
+import { GrantsController } from './admin/grants.controller';
+import { Registration } from './admin/registration';
+import { ServicesController } from './admin/services.controller';
+import { AccessGuard } from './auth/access.guard';
+import { Authenticator } from './auth/authenticator';
+import type { Config } from './config';
+import type { Logger } from './logger';
+import { ConditionRecorder } from './ops/condition-recorder';
+import { HealthController } from './ops/health.controller';
+import { Metrics } from './ops/metrics';
+import { Readiness } from './ops/readiness';
+import { RecordSchedule } from './ops/record.schedule';
+import { RenewalLog } from './ops/renewal-log';
+import { SummaryController } from './ops/summary.controller';
+import { ProblemFilter } from './problem.filter';
+import { RenewalSchedule } from './renewal.schedule';
+import type { Storage } from './storage';
+
+/** Every part of the broker, joined. */
+export interface Parts {
+  config: Config;
+  logger: Logger;
+  tokens: TokenService;
+  authenticator: Authenticator;
+  adminKeys: AdminKeys;
+  metrics: Metrics;
+  readiness: Readiness;
+  renewals: RenewalSchedule;
+  module: DynamicModule;
+}
+
+export const controllers = [
+  AdminKeysController,
+  AuditController,
+  ClientsController,
+  GrantsController,
+  HealthController,
+  ServicesController,
+  SummaryController,
+];
+
+/** All wiring, on one page: read it from top to bottom. */
+export function wire(config: Config, logger: Logger, storage: Storage): Parts {
+  const { database, store, keyRing } = storage;
+  const { allowedOrigins } = config;
+  const vault = new Vault(keyRing);
+  const apiKeys = new ApiKeys(keyRing);
+
+  const definitions = loadPresets();
+  const { requestToken } = createTokenRequester({ clock: systemClock, allowedOrigins });
+
+  const clients = new Clients(database, vault, definitions);
+  const services = new Services(database, apiKeys);
+  const adminKeys = new AdminKeys(database, apiKeys);
+  const access = new Access(database);
+  const authenticator = new Authenticator(access, apiKeys);
+
+  const metrics: Metrics = new Metrics({ providers: [...definitions.keys()], clients, tokens: () => tokens });
+  const conditions = new ConditionRecorder(clients);
+  const tokens: TokenService = new TokenService({
+    store,
+    vault,
+    requestToken,
+    loadClient: async (id) => {
+      const client = await clients.load(id);
+      return client?.enabled ? client : undefined;
+    },
+    observers: [metrics, conditions, new RenewalLog(logger)],
+  });
+
+  const registration = new Registration({ clients, tokens, requestToken, allowedOrigins, logger });
+  const pingDatabase = () => database.$queryRaw`SELECT 1`;
+  const readiness = new Readiness({ store, pingDatabase, pendingMigrations: storage.pendingMigrations });
+  const renewals = new RenewalSchedule(tokens, clients, config.roles, logger);
+  const records = new RecordSchedule(conditions, authenticator, access, logger);
+
+  const provide = <T extends object>(part: T): { provide: new (...args: never[]) => T; useValue: T } => ({
+    provide: part.constructor as new (...args: never[]) => T,
+    useValue: part,
+  });
+  const module: DynamicModule = {
+    module: AppModule,
+    imports: [ScheduleModule.forRoot()],
+    controllers,
+    providers: [
+      ...[clients, services, adminKeys, access, authenticator, metrics, tokens, registration, readiness].map(provide),
+      ...[new Grants(database), new Audit(database), renewals, records].map(provide),
+      {
+        provide: APP_GUARD,
+        useFactory: (reflector: Reflector) => new AccessGuard(reflector, authenticator),
+        inject: [Reflector],
+      },
+      { provide: APP_FILTER, useClass: ProblemFilter },
+    ],
+  };
+  return { config, logger, tokens, authenticator, adminKeys, metrics, readiness, renewals, module };
+}
+
+@Module({})
+class AppModule {}

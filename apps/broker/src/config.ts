@@ -1,0 +1,197 @@
+import { execSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { plainToInstance, Transform } from 'class-transformer';
+import {
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  MinLength,
+  validateSync,
+} from 'class-validator';
+import { InvalidKeyRing, KeyRing, Secret } from '#vault';
+
+export type RoleName = 'serve' | 'renew';
+
+/** The settings, checked. `keyRing` is absent only where the embedded mode has still to make its first key. */
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** Absent: the embedded database under `dataDir`. */
+  readonly databaseUrl?: string;
+  /** Absent: tokens live in this process alone. */
+  readonly redisUrl?: string;
+  readonly keyRing?: KeyRing;
+  readonly bootstrapAdminKey?: Secret;
+  readonly dataDir: string;
+  readonly roles: ReadonlySet<RoleName>;
+  /** Origins that the operator allows although they are private or plain http. */
+  readonly allowedOrigins: readonly string[];
+  readonly logLevel: string;
+}
+
+/** The environment cannot be used; every fault is listed. */
+export class InvalidConfig extends Error {
+  constructor(readonly faults: string[]) {
+    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'InvalidConfig';
+  }
+}
+
+/** Where the embedded mode keeps the master key that it made for itself. */
+export const masterKeysFile = (dataDir: string): string => join(dataDir, 'master.keys');
+export const embeddedDatabase = (dataDir: string): string => join(dataDir, 'postgres');
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+/** Each can also be given as `NAME_FILE`, a file holding the value. */
+const secrets = ['DATABASE_URL', 'REDIS_URL', 'MASTER_KEYS', 'BOOTSTRAP_ADMIN_KEY'] as const;
+const commandTimeoutMs = 10_000;
+export const newMasterKeyHint = `make one with: echo "k1:$(openssl rand -base64 32)"`;
+
+const integer = Transform(({ value }) => (/^\d+$/.test(String(value)) ? Number(value) : value));
+const list = Transform(({ value }) =>
+  typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value,
+);
+
+class Environment {
+  @integer
+  @IsInt({ message: 'PORT must be a whole number' })
+  @Min(0, { message: 'PORT must be 0 (any free port) to 65535' })
+  @Max(65_535, { message: 'PORT must be 0 (any free port) to 65535' })
+  PORT = 8080;
+
+  @IsOptional()
+  @IsNotEmpty({ message: 'HOST must be an address to listen on, such as 127.0.0.1 or 0.0.0.0' })
+  HOST?: string;
+
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'DATABASE_URL must be a postgresql:// URL' })
+  DATABASE_URL?: string;
+
+  @IsOptional()
+  @Matches(/^rediss?:\/\/\S+$/, {
+    message: 'REDIS_URL must be a redis:// or rediss:// URL (Sentinel and Cluster are not supported yet)',
+  })
+  REDIS_URL?: string;
+
+  @IsOptional()
+  @IsString()
+  MASTER_KEYS?: string;
+
+  @IsOptional()
+  @IsNotEmpty({ message: 'MASTER_KEYS_COMMAND must be a command that prints MASTER_KEYS' })
+  MASTER_KEYS_COMMAND?: string;
+
+  @IsOptional()
+  @MinLength(32, { message: 'BOOTSTRAP_ADMIN_KEY must have 32 characters or more' })
+  @Matches(/^[\x21-\x7e]*$/, {
+    message: 'BOOTSTRAP_ADMIN_KEY must consist of visible ASCII characters, without spaces',
+  })
+  BOOTSTRAP_ADMIN_KEY?: string;
+
+  @IsNotEmpty({ message: 'DATA_DIR must be a folder' })
+  DATA_DIR = './data';
+
+  @list
+  @IsIn(['serve', 'renew'], { each: true, message: 'ROLES must be serve, renew or serve,renew' })
+  ROLES: RoleName[] = ['serve', 'renew'];
+
+  @list
+  @Matches(/^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/i, {
+    each: true,
+    message: 'ALLOWED_PROVIDER_HOSTS must be origins such as http://127.0.0.1:9000, separated by commas',
+  })
+  ALLOWED_PROVIDER_HOSTS: string[] = [];
+
+  @IsIn(logLevels, { message: `LOG_LEVEL must be one of ${logLevels.join(', ')}` })
+  LOG_LEVEL = 'info';
+}
+
+/**
+ * Reads the environment, once; nothing else reads it.
+ * @throws InvalidConfig with every fault
+ */
+export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
+  const faults: string[] = [];
+  const given = withFiles(source, faults);
+  const known = Object.keys(new Environment()).concat(...secrets, 'HOST', 'MASTER_KEYS_COMMAND');
+  // An empty variable is what `VAR=` in a compose file means: not set.
+  const values = Object.fromEntries(known.flatMap((name) => (given[name] ? [[name, given[name]]] : [])));
+  const env = plainToInstance(Environment, values, { exposeDefaultValues: true });
+  for (const { constraints } of validateSync(env)) faults.push(...Object.values(constraints ?? {}));
+  const keyRing = readKeyRing(env, faults);
+  if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
+  return Object.freeze({
+    port: env.PORT,
+    host: env.HOST ?? (env.DATABASE_URL ? '0.0.0.0' : '127.0.0.1'),
+    ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
+    ...(env.REDIS_URL && { redisUrl: env.REDIS_URL }),
+    ...(keyRing && { keyRing }),
+    ...(env.BOOTSTRAP_ADMIN_KEY && { bootstrapAdminKey: new Secret(env.BOOTSTRAP_ADMIN_KEY) }),
+    dataDir: env.DATA_DIR,
+    roles: new Set(env.ROLES),
+    allowedOrigins: env.ALLOWED_PROVIDER_HOSTS.map((origin) => new URL(origin).origin),
+    logLevel: env.LOG_LEVEL,
+  });
+}
+
+function withFiles(source: NodeJS.ProcessEnv, faults: string[]): NodeJS.ProcessEnv {
+  const values = { ...source };
+  for (const name of secrets) {
+    const file = source[`${name}_FILE`];
+    if (!file) continue;
+    if (source[name]) faults.push(`${name} and ${name}_FILE are both set: keep one`);
+    try {
+      values[name] = readFileSync(file, 'utf8').trim();
+      if (!values[name]) faults.push(`${name}_FILE: ${file} is empty`);
+    } catch (error) {
+      faults.push(`${name}_FILE: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+  }
+  return values;
+}
+
+function readKeyRing(env: Environment, faults: string[]): KeyRing | undefined {
+  if (env.MASTER_KEYS && env.MASTER_KEYS_COMMAND) {
+    faults.push('MASTER_KEYS and MASTER_KEYS_COMMAND are both set: keep one');
+    return undefined;
+  }
+  let [text, origin] = [env.MASTER_KEYS, 'MASTER_KEYS'];
+  if (env.MASTER_KEYS_COMMAND) {
+    origin = 'MASTER_KEYS_COMMAND';
+    try {
+      text = execSync(env.MASTER_KEYS_COMMAND, {
+        encoding: 'utf8',
+        timeout: commandTimeoutMs,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+    } catch (error) {
+      faults.push(`MASTER_KEYS_COMMAND failed (${(error as { status?: number }).status ?? 'timed out'})`);
+      return undefined;
+    }
+  }
+  if (!text && !env.DATABASE_URL) {
+    const file = masterKeysFile(env.DATA_DIR);
+    if (existsSync(file)) [text, origin] = [readFileSync(file, 'utf8'), file];
+    else if (!existsSync(embeddedDatabase(env.DATA_DIR))) return undefined;
+    else
+      faults.push(
+        `${file} is gone, and without it what is stored in ${env.DATA_DIR} cannot be opened: put it back, or set MASTER_KEYS`,
+      );
+  } else if (!text) {
+    faults.push(`MASTER_KEYS is missing: kid:base64(32 bytes); ${newMasterKeyHint}`);
+  }
+  if (!text) return undefined;
+  try {
+    return KeyRing.parse(text);
+  } catch (error) {
+    if (!(error instanceof InvalidKeyRing)) throw error;
+    faults.push(...error.faults.map((fault) => `${origin}: ${fault}; ${newMasterKeyHint}`));
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clients } from '#registry';
+import { conditionOf, conditions, type TokenEvents, type TokenService } from '#tokens';
+
+export type Served = 'hit' | 'miss' | 'not_modified' | 'refused';
+
+const servedResults: Served[] = ['hit', 'miss', 'not_modified', 'refused'];
+/** Beyond this many, series per client would cost more than they tell; the totals go on. */
+const maxClientSeries = 2_000;
+const overviewClients = 1;
+
+/** The contract's series. An observer of the token logic, which knows nothing of metrics. */
+export class Metrics implements TokenEvents {
+  readonly registry = new Registry();
+  readonly #renewals = this.#counter('renewals_total', 'Renewals by outcome.', ['provider', 'outcome', 'reason']);
+  readonly #calls = this.#counter('provider_calls_total', 'Calls of token endpoints, by HTTP status.', [
+    'provider',
+    'status',
+  ]);
+  readonly #served = this.#counter('tokens_served_total', 'Answers of the token route.', ['result']);
+  readonly #duration = new Histogram({
+    name: 'tokenbroker_renewal_duration_seconds',
+    help: 'From before the token request to its end.',
+    labelNames: ['provider'],
+    buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8],
+    registers: [this.registry],
+  });
+  readonly #lag = new Histogram({
+    name: 'tokenbroker_renewal_lag_seconds',
+    help: 'How late scheduled renewals were claimed.',
+    buckets: [0.25, 0.5, 1, 2, 5, 15, 30, 60],
+    registers: [this.registry],
+  });
+  readonly #gauges = {
+    expiry: this.#gauge('token_expiry_timestamp_seconds', 'When the token stops being servable.', ['client']),
+    runway: this.#gauge('token_runway_seconds', 'For how long the token may still be served; 0 when it is dead.', [
+      'client',
+    ]),
+    ready: this.#gauge('client_ready', '1 while a token can be served.', ['client', 'condition']),
+    clients: this.#gauge('clients', 'Clients in each condition.', ['condition']),
+    breaker: this.#gauge('breaker_state', '0 closed, 1 open. Always 0: calls are not cut off yet.', ['provider']),
+    due: this.#gauge('queue_due', 'Clients whose renewal is due now.', []),
+    depth: this.#gauge('queue_depth', 'Clients in the renewal queue.', []),
+    cache: this.#gauge('cache_entries', 'Tokens in this process.', []),
+  };
+  readonly #servedBy: Record<Served, Counter.Internal>;
+
+  constructor(private readonly sources: { providers: string[]; clients: Clients; tokens: () => TokenService }) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#servedBy = Object.fromEntries(servedResults.map((result) => [result, this.#served.labels(result)])) as Record<
+      Served,
+      Counter.Internal
+    >;
+    // A series that does not exist yet cannot be alerted on.
+    for (const result of servedResults) this.#servedBy[result].inc(0);
+    for (const provider of sources.providers) {
+      this.#renewals.inc({ provider, outcome: 'renewed', reason: '' }, 0);
+      this.#calls.inc({ provider, status: '200' }, 0);
+      this.#duration.zero({ provider });
+      this.#gauges.breaker.set({ provider }, 0);
+    }
+  }
+
+  served(result: Served): void {
+    this.#servedBy[result].inc();
+  }
+
+  providerCalled({ provider, status }: Parameters<NonNullable<TokenEvents['providerCalled']>>[0]): void {
+    this.#calls.inc({ provider, status });
+  }
+
+  renewed({ provider, durationMs, latenessMs }: Parameters<NonNullable<TokenEvents['renewed']>>[0]): void {
+    this.#ended(provider, 'renewed', '', durationMs, latenessMs);
+  }
+
+  tokenDiscarded({
+    provider,
+    durationMs,
+    latenessMs,
+    why,
+  }: Parameters<NonNullable<TokenEvents['tokenDiscarded']>>[0]): void {
+    this.#ended(provider, 'discarded', why, durationMs, latenessMs);
+  }
+
+  renewalFailed({
+    provider,
+    durationMs,
+    latenessMs,
+    failure,
+  }: Parameters<NonNullable<TokenEvents['renewalFailed']>>[0]): void {
+    this.#ended(provider, 'failed', failure.code, durationMs, latenessMs);
+  }
+
+  /** The Prometheus text format. What cannot be read from database or store is left out, the rest stands. */
+  async scrape(): Promise<string> {
+    await Promise.allSettled([this.#collectClients(), this.#collectQueue()]);
+    this.#gauges.cache.set(this.sources.tokens().cacheEntries);
+    return this.registry.metrics();
+  }
+
+  async #collectClients(): Promise<void> {
+    const { expiry, runway, ready, clients } = this.#gauges;
+    for (const gauge of [expiry, runway, ready]) gauge.reset();
+    const counts = await this.sources.clients.countByCondition();
+    for (const condition of conditions) clients.set({ condition }, counts.get(condition) ?? 0);
+    const active = (await this.sources.clients.active()).slice(0, maxClientSeries);
+    const states = await this.sources.tokens().states(active.map(({ id }) => id));
+    for (const [index, { name: client }] of active.entries()) {
+      const state = states[index]!;
+      const seconds = Math.max(0, (state.token?.runwayMs ?? 0) / 1_000);
+      runway.set({ client }, seconds);
+      if (state.token) expiry.set({ client }, Date.now() / 1_000 + state.token.runwayMs / 1_000);
+      ready.set({ client, condition: conditionOf(state) }, seconds > 0 ? 1 : 0);
+    }
+  }
+
+  async #collectQueue(): Promise<void> {
+    const { depth, due } = await this.sources.tokens().overview(overviewClients);
+    this.#gauges.depth.set(depth);
+    this.#gauges.due.set(due);
+  }
+
+  #ended(provider: string, outcome: string, reason: string, durationMs: number, latenessMs: number | undefined): void {
+    this.#renewals.inc({ provider, outcome, reason });
+    this.#duration.observe({ provider }, durationMs / 1_000);
+    if (latenessMs !== undefined) this.#lag.observe(latenessMs / 1_000);
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
+    return new Counter({ name: `tokenbroker_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge<L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> {
+    return new Gauge({ name: `tokenbroker_${name}`, help, labelNames, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,42 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Clients } from '#registry';
+import { conditions, TokenService } from '#tokens';
+import { Allow } from '../auth/allow';
+import { SummaryView } from './summary.view';
+
+const shown = 5;
+
+@ApiTags('ops')
+@ApiBearerAuth()
+@Controller('v1/summary')
+export class SummaryController {
+  constructor(
+    private readonly clients: Clients,
+    private readonly tokens: TokenService,
+  ) {}
+
+  /** What is healthy, what will break first, and what comes next. */
+  @Get()
+  @Allow('admin', 'operator', 'viewer')
+  @ApiOkResponse({ type: SummaryView })
+  async summary(): Promise<SummaryView> {
+    const [counts, overview] = await Promise.all([this.clients.countByCondition(), this.tokens.overview(shown)]);
+    const ids = [...overview.next, ...overview.leastRunway].map(({ clientId }) => clientId);
+    const names = await this.clients.namesOf(ids);
+    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+    return {
+      clients: Object.fromEntries(conditions.map((condition) => [condition, counts.get(condition) ?? 0])),
+      total: [...counts.values()].reduce((sum, count) => sum + count, 0),
+      queue: { depth: overview.depth, due: overview.due },
+      least_runway: overview.leastRunway.flatMap(({ clientId, runwayMs }) => {
+        const client = names.get(clientId);
+        return client === undefined ? [] : [{ client, runway_seconds: Math.max(0, Math.floor(runwayMs / 1_000)) }];
+      }),
+      next_renewals: overview.next.flatMap(({ clientId, dueInMs }) => {
+        const client = names.get(clientId);
+        return client === undefined ? [] : [{ client, at: at(dueInMs) }];
+      }),
+    };
+  }
+}

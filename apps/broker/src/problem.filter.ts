@@ -1,0 +1,111 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProviderError } from '#providers';
+import { NotFound, UnknownProvider } from '#registry';
+import { TokenUnavailable } from '#tokens';
+import { type ErrorCode, Problem, problemBody, problemTypes } from './problem';
+
+interface Answer {
+  code: ErrorCode;
+  detail: string;
+  more?: Parameters<typeof problemBody>[3];
+  headers?: Record<string, string>;
+}
+
+/** Every error leaves as application/problem+json (RFC 9457); its cause goes to the log and nowhere else. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    sendProblem(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+}
+
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { code, detail, more, headers } = answerTo(error);
+  const body = problemBody(code, detail, request.id, more);
+  if (body.status >= 500 && code !== 'token_unavailable') request.log.error({ err: error, code }, 'request failed');
+  void reply
+    .code(body.status)
+    .headers({ 'cache-control': 'no-store', ...headers })
+    .type('application/problem+json; charset=utf-8')
+    .send(JSON.stringify(body));
+}
+
+function answerTo(error: unknown): Answer {
+  if (error instanceof Problem) {
+    const { headers, ...more } = error.more;
+    return { code: error.code, detail: error.message, more, ...(headers && { headers }) };
+  }
+  if (error instanceof TokenUnavailable) return tokenUnavailable(error);
+  if (error instanceof ProviderError) return providerError(error);
+  if (error instanceof UnknownProvider) {
+    const hint = `Known are: ${error.known.join(', ')}.`;
+    const errors = [{ pointer: '/provider', detail: error.message }];
+    return { code: error.code, detail: sentence(error.message), more: { hint, errors } };
+  }
+  if (error instanceof NotFound) return { code: error.code, detail: sentence(error.message) };
+  const known = errorCode(error);
+  if (known) return { code: known, detail: sentence((error as Error).message) };
+  return fromFramework(error) ?? { code: 'internal', detail: 'The request could not be carried out.' };
+}
+
+function tokenUnavailable({ reason, message, retryAfterSeconds, lastFailure }: TokenUnavailable): Answer {
+  const words = lastFailure?.providerWords;
+  return {
+    code: 'token_unavailable',
+    detail: sentence(message),
+    more: { hint: lastFailure?.hint, reason, ...(words && { provider_words: words }) },
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  };
+}
+
+function providerError({ code, failure }: ProviderError): Answer {
+  const { message, hint, providerWords, providerStatus, providerRequestId, retryAfterSeconds } = failure;
+  return {
+    code,
+    detail: sentence(message),
+    more: {
+      hint,
+      ...(providerWords && { provider_words: providerWords }),
+      ...(providerStatus && { provider_status: providerStatus }),
+      ...(providerRequestId && { provider_request_id: providerRequestId }),
+    },
+    ...(retryAfterSeconds !== undefined && { headers: { 'retry-after': String(Math.ceil(retryAfterSeconds)) } }),
+  };
+}
+
+/** The libs' own errors carry one of our codes; Prisma's and Node's carry others. */
+function errorCode(error: unknown): ErrorCode | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  if (typeof code !== 'string') return undefined;
+  if (code in problemTypes) return code as ErrorCode;
+  // Prisma: P1001 cannot reach, P1002 timed out, P1008 operation timed out, P1017 closed, P2024 no free connection.
+  const gone = /^(P1001|P1002|P1008|P1017|P2024|P2028|ECONNREFUSED|ECONNRESET|ETIMEDOUT|57P0[1-3])$/;
+  return gone.test(code) ? 'database_unavailable' : undefined;
+}
+
+/** What Fastify and Nest refuse before any handler of ours is reached. */
+function fromFramework(error: unknown): Answer | undefined {
+  const { code, statusCode } = (error ?? {}) as { code?: string; statusCode?: number };
+  const status = error instanceof HttpException ? error.getStatus() : statusCode;
+  if (status === 413) return { code: 'body_too_large', detail: 'The body has more bytes than are accepted.' };
+  if (status === 415) return { code: 'unsupported_media_type', detail: 'The Content-Type is missing or not JSON.' };
+  if (status === 404) return { code: 'not_found', detail: 'There is no such route.' };
+  if (
+    code === 'FST_ERR_CTP_INVALID_JSON_BODY' ||
+    code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ||
+    error instanceof SyntaxError
+  ) {
+    return { code: 'malformed_json', detail: 'The body could not be parsed as JSON.' };
+  }
+  if (status !== undefined && status >= 400 && status < 500) {
+    return { code: 'validation_failed', detail: sentence((error as Error).message) };
+  }
+  return undefined;
+}
+
+function sentence(text: string): string {
+  const upper = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(upper) ? upper : `${upper}.`;
+}

@@ -1,0 +1,157 @@
+import type { ProviderErrorCode } from '#providers';
+
+/** Every code that a problem+json answer may carry: the libs' own and those of the HTTP doors. */
+export type ErrorCode =
+  | ProviderErrorCode
+  | 'already_exists'
+  | 'body_too_large'
+  | 'cannot_open'
+  | 'client_disabled'
+  | 'database_unavailable'
+  | 'forbidden'
+  | 'internal'
+  | 'invalid_inputs'
+  | 'last_admin_key'
+  | 'malformed_json'
+  | 'not_found'
+  | 'precondition_required'
+  | 'secrets_required'
+  | 'token_unavailable'
+  | 'unauthenticated'
+  | 'unknown_provider'
+  | 'unsupported_media_type'
+  | 'validation_failed'
+  | 'version_mismatch';
+
+export interface FieldFault {
+  /** JSON pointer into the body; `/query/…` and `/path/…` for the rest of the request. */
+  pointer: string;
+  detail: string;
+}
+
+/** A request that cannot be fulfilled, said by one of the doors. */
+export class Problem extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    detail: string,
+    readonly more: { errors?: FieldFault[]; hint?: string; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+    this.name = 'Problem';
+  }
+}
+
+/** What a code means to the caller. The keys are checked by the compiler: no code can be forgotten. */
+export const problemTypes: Record<ErrorCode, { status: number; title: string; hint?: string }> = {
+  already_exists: {
+    status: 409,
+    title: 'It exists already',
+    hint: 'Choose another name, or change the one that exists.',
+  },
+  body_too_large: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
+  cannot_open: {
+    status: 409,
+    title: 'The stored secret cannot be opened',
+    hint: 'Its key may have left MASTER_KEYS, or its row was changed by hand: set the secret inputs again.',
+  },
+  client_disabled: {
+    status: 409,
+    title: 'The client is disabled',
+    hint: 'An admin can enable it: POST /v1/clients/{name}/enable.',
+  },
+  credentials_refused: { status: 422, title: 'The provider refuses these credentials' },
+  database_unavailable: {
+    status: 503,
+    title: 'The database does not answer',
+    hint: 'Tokens are served all the same; try again shortly.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'This key may not do that',
+    hint: 'Use a key with the role that the route asks for.',
+  },
+  internal: { status: 500, title: 'Something went wrong here', hint: 'The log has the cause, under the request_id.' },
+  invalid_inputs: {
+    status: 422,
+    title: 'The inputs do not fit the provider',
+    hint: 'Each fault has a pointer into the request body.',
+  },
+  last_admin_key: {
+    status: 409,
+    title: 'It is the last usable admin key',
+    hint: 'Make another one first: POST /v1/admin-keys.',
+  },
+  malformed_json: { status: 400, title: 'The body is not valid JSON' },
+  not_found: { status: 404, title: 'Not found' },
+  precondition_required: {
+    status: 428,
+    title: 'If-Match is required',
+    hint: 'Send the ETag that GET returned, so that no change of somebody else is lost.',
+  },
+  provider_misconfigured: {
+    status: 422,
+    title: 'The provider answered in a way that its definition does not describe',
+  },
+  provider_unavailable: { status: 502, title: 'The provider gave no usable answer' },
+  secrets_required: {
+    status: 422,
+    title: 'The secret inputs must be given again',
+    hint: 'The tokens would be fetched from another host; a stored secret is never sent to a host it was not given for.',
+  },
+  throttled: { status: 503, title: 'The provider asks to be left alone for a while' },
+  token_unavailable: { status: 503, title: 'There is no token that may be served now' },
+  unauthenticated: {
+    status: 401,
+    title: 'A valid key is needed',
+    hint: 'Send the header "Authorization: Bearer <key>".',
+  },
+  unknown_provider: { status: 422, title: 'There is no such provider' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body must be JSON',
+    hint: 'Send "Content-Type: application/json".',
+  },
+  validation_failed: { status: 400, title: 'The request is not well-formed', hint: 'Each fault has a pointer.' },
+  version_mismatch: {
+    status: 412,
+    title: 'Somebody else changed it meanwhile',
+    hint: 'GET it again, and repeat the change with its new ETag.',
+  },
+};
+
+/** Served by the broker itself, so that the link works wherever it runs. */
+const documentation = '/docs/errors.md';
+
+/** RFC 9457. */
+export interface ProblemBody {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  hint?: string;
+  request_id: string;
+  errors?: FieldFault[];
+  [member: string]: unknown;
+}
+
+export function problemBody(
+  code: ErrorCode,
+  detail: string,
+  requestId: string,
+  more: { hint?: string | undefined; errors?: FieldFault[] | undefined; [member: string]: unknown } = {},
+): ProblemBody {
+  const { status, title, hint: usualHint } = problemTypes[code];
+  const { hint = usualHint, errors, ...members } = more;
+  return {
+    type: `${documentation}#${code}`,
+    title,
+    status,
+    detail,
+    code,
+    ...(hint !== undefined && { hint }),
+    request_id: requestId,
+    ...(errors && errors.length > 0 && { errors }),
+    ...members,
+  };
+}

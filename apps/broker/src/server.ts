@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ValidationPipe } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { ValidationError } from 'class-validator';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import type { Parts } from './app.module';
+import { nestLogger } from './logger';
+import { serveOpenApi } from './openapi';
+import { type FieldFault, Problem } from './problem';
+import { registerTokenRoute } from './tokens/token.route';
+
+export const bodyLimitBytes = 64 * 1024;
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 30_000;
+const inboundId = /^[\w.-]{1,64}$/;
+const root = join(__dirname, ...Array<string>(4).fill('..'));
+
+/** The HTTP server: Fastify, Nest's controllers on it, and the token route beside them. Listens to nothing yet. */
+export async function createServer(parts: Parts): Promise<NestFastifyApplication> {
+  const instance = createFastify(parts);
+  const adapter = new FastifyAdapter(instance);
+  const app = await NestFactory.create<NestFastifyApplication>(parts.module, adapter, {
+    logger: nestLogger(parts.logger),
+    bodyParser: false, // Fastify's own parser says what is wrong, Nest's hides it
+  });
+  app.useGlobalPipes(
+    new ValidationPipe({
+      transform: true,
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      stopAtFirstError: true,
+      exceptionFactory: validationProblem,
+    }),
+  );
+  if (parts.config.roles.has('serve')) registerTokenRoute(instance, parts);
+  const errors = readFileSync(join(root, 'docs', 'errors.md'), 'utf8');
+  instance.get('/docs/errors.md', (_request, reply) => reply.type('text/markdown; charset=utf-8').send(errors));
+  serveOpenApi(app);
+  await app.init();
+  return app;
+}
+
+function createFastify({ logger }: Parts): FastifyInstance {
+  let requests = 0;
+  const instance = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs },
+    forceCloseConnections: 'idle',
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && inboundId.test(given)
+        ? given
+        : `${process.pid.toString(36)}-${(++requests).toString(36)}-${Date.now().toString(36)}`;
+    },
+  }) as unknown as FastifyInstance;
+  instance.removeContentTypeParser('text/plain'); // JSON or nothing
+  instance.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  instance.addHook('onResponse', (request, reply, done) => {
+    logRequest(request, reply);
+    done();
+  });
+  return instance;
+}
+
+/** One line a request, of fields that hold no secret; the token route only speaks up when something is wrong. */
+function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const { quiet } = request.routeOptions.config as { quiet?: boolean };
+  if (quiet && reply.statusCode < 400) return;
+  const line = {
+    method: request.method,
+    route: request.routeOptions.url ?? 'unknown',
+    params: request.params,
+    status: reply.statusCode,
+    duration_ms: Math.round(reply.elapsedTime * 10) / 10,
+    by: request.principal?.name,
+  };
+  const level = quiet || reply.statusCode < 400 ? 'debug' : 'info';
+  request.log[request.method === 'GET' ? level : 'info'](line, 'request');
+}
+
+function validationProblem(errors: ValidationError[]): Problem {
+  const faults = errors.flatMap((error) => fieldFaults(error, ''));
+  return new Problem('validation_failed', `The request has ${faults.length} fault(s).`, { errors: faults });
+}
+
+function fieldFaults({ property, constraints, children }: ValidationError, parent: string): FieldFault[] {
+  const pointer = `${parent}/${property.replace(/~/g, '~0').replace(/\//g, '~1')}`;
+  const own = Object.entries(constraints ?? {}).map(([rule, detail]) => ({
+    pointer,
+    detail: rule === 'whitelistValidation' ? `there is no property "${property}"` : detail,
+  }));
+  return [...own, ...(children ?? []).flatMap((child) => fieldFaults(child, pointer))];
+}

@@ -1,0 +1,83 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { applyMigrations, pendingMigrations } from '#migrations';
+import { type Database, embeddedAdapter, openDatabase, postgresAdapter } from '#registry';
+import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
+import { KeyRing, newMasterKey } from '#vault';
+import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile } from './config';
+import type { Logger } from './logger';
+
+/** What the broker keeps its things in: PostgreSQL and Redis, or what stands in for them in the embedded mode. */
+export interface Storage {
+  database: Database;
+  store: TokenStore;
+  keyRing: KeyRing;
+  pendingMigrations: () => Promise<string[]>;
+  close(): Promise<void>;
+}
+
+const waitForRedisMs = 3_000;
+
+/** @throws InvalidConfig when the database cannot be reached: a start refused beats a start half-configured */
+export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
+  const keyRing = config.keyRing ?? firstKeyRing(config.dataDir, logger);
+  const database =
+    config.databaseUrl === undefined
+      ? await embedded(config.dataDir, logger)
+      : await postgres(config.databaseUrl, logger);
+  const store = await openTokenStore(config, logger);
+  return {
+    database,
+    store,
+    keyRing,
+    pendingMigrations: () => pendingMigrations((sql) => database.$queryRawUnsafe(sql)),
+    close: async () => {
+      await Promise.allSettled([store.close(), database.$disconnect()]);
+    },
+  };
+}
+
+async function postgres(url: string, logger: Logger): Promise<Database> {
+  const { host, pathname } = new URL(url);
+  try {
+    await applyMigrations(postgresAdapter(url), { log: (line) => logger.info(line) });
+  } catch (error) {
+    const { message, cause } = error as { message: string; cause?: { kind?: string; originalMessage?: string } };
+    const why =
+      cause?.kind === 'DatabaseNotReachable'
+        ? 'it cannot be reached (refused, or no such host)'
+        : (cause?.originalMessage ?? message);
+    throw new InvalidConfig([`DATABASE_URL: the database at ${host}${pathname} cannot be used: ${why}`]);
+  }
+  return openDatabase(postgresAdapter(url));
+}
+
+async function embedded(dataDir: string, logger: Logger): Promise<Database> {
+  mkdirSync(dataDir, { recursive: true });
+  const adapter = await embeddedAdapter(embeddedDatabase(dataDir));
+  await applyMigrations(adapter, { log: (line) => logger.debug(line) });
+  return openDatabase(adapter);
+}
+
+async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<TokenStore> {
+  if (redisUrl === undefined) return new MemoryTokenStore();
+  let said = false;
+  const store = new RedisTokenStore(redisUrl, undefined, (error) => {
+    if (!said) logger.error({ err: error }, 'Redis does not answer; trying again until it does');
+    said = true;
+  });
+  // Redis lost is a state to live with, at the start as later: the broker is degraded, and heals by itself.
+  if (!(await store.ready(waitForRedisMs)))
+    logger.warn('starting without Redis: no token can be served until it answers');
+  return store;
+}
+
+function firstKeyRing(dataDir: string, logger: Logger): KeyRing {
+  mkdirSync(dataDir, { recursive: true });
+  const text = newMasterKey('embedded');
+  writeFileSync(masterKeysFile(dataDir), `${text}\n`, { mode: 0o600, flag: 'wx' });
+  logger.info(
+    { file: masterKeysFile(dataDir) },
+    'made a master key; without this file the stored secrets cannot be opened',
+  );
+  return KeyRing.parse(text);
+}

@@ -1,0 +1,127 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ServableToken, TokenService } from '#tokens';
+import { unauthenticated } from '../auth/access.guard';
+import type { Authenticator, Caller } from '../auth/authenticator';
+import type { Metrics } from '../ops/metrics';
+import { Problem } from '../problem';
+import { sendProblem } from '../problem.filter';
+
+/** A day: nothing that lives longer needs asking for so much. */
+const maxMinTtlSeconds = 86_400;
+
+interface PreparedReply {
+  etag: string;
+  beforeExpiresIn: string;
+  afterExpiresIn: string;
+}
+
+type TokenRequest = FastifyRequest<{ Params: { name: string }; Querystring: { min_ttl?: unknown } }>;
+
+/**
+ * The consumers' door: `GET /v1/clients/{name}/token`. A raw Fastify route, since Nest's interceptors and pipes cost
+ * more than all of it; a warm request touches neither database nor Redis.
+ */
+export function registerTokenRoute(
+  fastify: FastifyInstance,
+  { authenticator, tokens, metrics }: { authenticator: Authenticator; tokens: TokenService; metrics: Metrics },
+): void {
+  // A token never changes, so neither does its reply, but for one number.
+  const prepared = new WeakMap<ServableToken, PreparedReply>();
+
+  fastify.get('/v1/clients/:name/token', { config: { quiet: true } }, (request: TokenRequest, reply) => {
+    const { name } = request.params;
+    const caller = authenticator.identifyNow(request.headers.authorization, name);
+    if (caller === undefined) return identifyFirst(request, reply);
+    return answer(caller, request, reply);
+  });
+
+  async function identifyFirst(request: TokenRequest, reply: FastifyReply): Promise<FastifyReply> {
+    try {
+      return await answer(
+        await authenticator.identify(request.headers.authorization, request.params.name),
+        request,
+        reply,
+      );
+    } catch (error) {
+      return refuse(error, request, reply);
+    }
+  }
+
+  function answer(
+    caller: Caller | null,
+    request: TokenRequest,
+    reply: FastifyReply,
+  ): FastifyReply | Promise<FastifyReply> {
+    try {
+      const { clientId } = permitted(caller, request.params.name);
+      const minTtlSeconds = minTtl(request.query.min_ttl);
+      const token = tokens.peek(clientId, minTtlSeconds);
+      if (token) return serve(token, 'hit', request, reply);
+      return tokens
+        .get(clientId, { minTtlSeconds })
+        .then((found) => serve(found, 'miss', request, reply))
+        .catch((error: unknown) => refuse(error, request, reply));
+    } catch (error) {
+      return refuse(error, request, reply);
+    }
+  }
+
+  function serve(token: ServableToken, how: 'hit' | 'miss', request: TokenRequest, reply: FastifyReply): FastifyReply {
+    let ready = prepared.get(token);
+    if (!ready) prepared.set(token, (ready = prepare(token, request.params.name)));
+    reply.header('cache-control', 'no-store').header('etag', ready.etag);
+    if (matches(request.headers['if-none-match'], ready.etag)) {
+      metrics.served('not_modified');
+      return reply.code(304).send();
+    }
+    metrics.served(how);
+    return reply
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(ready.beforeExpiresIn + tokens.runwaySeconds(token) + ready.afterExpiresIn);
+  }
+
+  function refuse(error: unknown, request: TokenRequest, reply: FastifyReply): FastifyReply {
+    metrics.served('refused');
+    sendProblem(error, request, reply);
+    return reply;
+  }
+}
+
+/** Unknown and not granted are one answer: nobody learns which clients there are. */
+function permitted(caller: Caller | null, name: string): { clientId: string } {
+  if (!caller) throw unauthenticated();
+  if (caller.principal.kind !== 'service') {
+    throw new Problem('forbidden', 'Tokens are for services; an admin key does not open this route.');
+  }
+  if (!caller.client) throw new Problem('not_found', `There is no client "${name}" granted to this service.`);
+  if (!caller.client.enabled) throw new Problem('client_disabled', `The client "${name}" is disabled.`);
+  return caller.client;
+}
+
+function minTtl(given: unknown): number {
+  if (given === undefined) return 0;
+  const seconds = typeof given === 'string' && /^\d{1,6}$/.test(given) ? Number(given) : NaN;
+  if (seconds <= maxMinTtlSeconds) return seconds;
+  const detail = `min_ttl must be a whole number of seconds from 0 to ${maxMinTtlSeconds}`;
+  throw new Problem('validation_failed', `${detail}.`, { errors: [{ pointer: '/query/min_ttl', detail }] });
+}
+
+function prepare(token: ServableToken, client: string): PreparedReply {
+  const head = { client, access_token: token.accessToken, token_type: token.tokenType };
+  const tail = {
+    expires_at: new Date(token.serveUntil).toISOString(),
+    headers: token.headers,
+    ...(token.scope !== undefined && { scope: token.scope }),
+  };
+  return {
+    etag: `"${token.generation}"`,
+    beforeExpiresIn: `${JSON.stringify(head).slice(0, -1)},"expires_in":`,
+    afterExpiresIn: `,${JSON.stringify(tail).slice(1)}`,
+  };
+}
+
+/** RFC 9110 13.1.2, weak comparison. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((part) => part.trim().replace(/^W\//, '') === etag || part.trim() === '*');
+}

@@ -1,0 +1,30 @@
+import type { WireAnswer } from './network';
+import type { Scrubber } from './scrubber';
+
+const telling = /err|fault|msg|messag|descr|detail|reason|title|status|code|hint/i;
+
+/**
+ * What the provider says about a failure, in its own words and scrubbed. Only fields with telling names are quoted, and
+ * of a success only error pages: the rest of it may be a token, whole or cut off.
+ */
+export function providerWords({ status, body, text }: WireAnswer, scrubber: Scrubber): string | undefined {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
+    const told = Object.entries(body).filter(([name, value]) => telling.test(name) && value !== null);
+    return told.length > 0 ? quote(Object.fromEntries(told), scrubber) : undefined;
+  }
+  const isMarkup = /^\s*</.test(text);
+  if (status >= 200 && status < 300 && !isMarkup) return undefined;
+  const words = isMarkup ? text.replace(/<(script|style)[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ') : text;
+  return scrubber.scrub(words) || undefined;
+}
+
+/** Scrubbed twice: each text by itself, before JSON escapes it, and the whole, because of the names and the length. */
+function quote(told: object, scrubber: Scrubber): string | undefined {
+  try {
+    const scrubbed = (_: string, value: unknown) => (typeof value === 'string' ? scrubber.scrub(value, 1000) : value);
+    return scrubber.scrub(JSON.stringify(told, scrubbed));
+  } catch {
+    // Nested too deeply to be written.
+    return undefined;
+  }
+}

@@ -1,0 +1,11 @@
+import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+
+/** PostgreSQL as WebAssembly inside this process, on disk; one process at a time. */
+export async function embeddedAdapter(dataFolder: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  // Loaded only here: a broker on a real PostgreSQL never reads these 20 MB.
+  const [{ PGlite }, { PrismaPGlite }] = await Promise.all([
+    import('@electric-sql/pglite'),
+    import('pglite-prisma-adapter'),
+  ]);
+  return new PrismaPGlite(await PGlite.create(dataFolder));
+}

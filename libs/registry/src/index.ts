@@ -1,0 +1,10 @@
+export { Access, type ClientAccess, type KeyAccess, type Role } from './access';
+export { AdminKeys, bootstrapPrefix, LastAdminKey } from './admin-keys';
+export { Audit, type By } from './audit';
+export { type ClientRecord, Clients, type Inputs } from './clients';
+export { type Database, openDatabase, postgresAdapter } from './database';
+export { embeddedAdapter } from './embedded-database';
+export { AlreadyExists, NotFound, UnknownProvider, VersionMismatch } from './errors';
+export { Grants } from './grants';
+export type { Page } from './page';
+export { type KeyRecord, Services } from './services';

@@ -1,0 +1,47 @@
+import type { Condition } from './condition';
+import type { LastFailure } from './token-store';
+
+export interface RenewalEvent {
+  clientId: string;
+  provider: string;
+  durationMs: number;
+  /** How late the renewal was claimed, ms; absent for one on demand. */
+  latenessMs?: number;
+  providerRequestId?: string;
+}
+
+/** What an observer may hear. Metrics, logs and history are subscribers; the token logic knows none of them. */
+export interface TokenEvents {
+  /** Every answer that a provider gave or failed to give; `status` is an HTTP status or `none`. */
+  providerCalled?(event: { clientId: string; provider: string; status: string }): void;
+  renewed?(event: RenewalEvent & { generation: string; runwayMs: number }): void;
+  renewalFailed?(event: RenewalEvent & { failure: LastFailure; nextAttemptInMs: number }): void;
+  /** A token was thrown away: its claim was lost, its secret replaced, or it ends no later than the one in store. */
+  tokenDiscarded?(event: RenewalEvent & { why: 'fenced' | 'outdated' | 'sticky' }): void;
+  conditionChanged?(event: { clientId: string; condition: Condition; reason?: string }): void;
+  /** Something that no caller waits for went wrong. */
+  fault?(event: { what: string; error: unknown; clientId?: string }): void;
+}
+
+/** One observer that tells many; one of them failing neither hinders the others nor the renewal. */
+export function tellAll(observers: TokenEvents[]): Required<TokenEvents> {
+  const each =
+    <K extends keyof TokenEvents>(kind: K) =>
+    (event: Parameters<NonNullable<TokenEvents[K]>>[0]): void => {
+      for (const observer of observers) {
+        try {
+          (observer[kind] as ((event: unknown) => void) | undefined)?.call(observer, event);
+        } catch (error) {
+          if (kind !== 'fault') observer.fault?.({ what: `observer of ${kind}`, error });
+        }
+      }
+    };
+  return {
+    providerCalled: each('providerCalled'),
+    renewed: each('renewed'),
+    renewalFailed: each('renewalFailed'),
+    tokenDiscarded: each('tokenDiscarded'),
+    conditionChanged: each('conditionChanged'),
+    fault: each('fault'),
+  };
+}

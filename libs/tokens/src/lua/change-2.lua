@@ -1,0 +1,18 @@
+--[[
+  A client was changed: no token got with an older secret is stored from now on, what is in flight is fenced, past
+  failures are forgotten, and its renewal is due. The token that is stored goes on being served.
+  KEYS[1] due     ZSET client -> ms at which it is due
+  KEYS[2] client  HASH of the client
+  ARGV[1] id       client
+  ARGV[2] version  its secret version
+  ARGV[3] channel  for the news
+  ARGV[4] delay    ms until it is due; 0 at once
+  ARGV[5] shift    ms added to the clock (tests)
+]]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5]
+local minimum = math.max(tonumber(redis.call('HGET', KEYS[2], 'm') or 0), tonumber(ARGV[2]))
+redis.call('HSET', KEYS[2], 'm', minimum, 'c', '', 'h', 0, 'n', 0, 'f', 0, 'x', 0, 'e', '')
+redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])
+redis.call('PUBLISH', ARGV[3], 'changed ' .. ARGV[1])
+return 1

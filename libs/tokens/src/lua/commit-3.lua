@@ -1,0 +1,43 @@
+--[[
+  Stores a token, if its claim still holds; otherwise the token is discarded.
+  KEYS[1] due     ZSET client -> ms at which it is due
+  KEYS[2] client  HASH of the client
+  KEYS[3] until   ZSET client -> ms up to which its token is served
+  ARGV[1] id          client
+  ARGV[2] generation  of the claim
+  ARGV[3] version     secret version that the token was got with
+  ARGV[4] sealed      the token
+  ARGV[5] runway      ms that the token may still be served
+  ARGV[6] serveUntil  the same as a point in time on the committer's clock
+  ARGV[7] life        ms that it may be served in all
+  ARGV[8] renewIn     ms until its renewal is due
+  ARGV[9] channel     for the news
+  ARGV[10] shift      ms added to the clock (tests)
+  Returns {'stored' | 'fenced' | 'outdated' | 'sticky', failures before}; outdated: got with a secret that was replaced
+  since, due again at once; sticky: it ends no later than the token that is stored, which is kept
+]]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[10]
+-- c claim, m minimum secret version, r serve until (Redis clock), v secret version, f failures
+local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f')
+local failures = tonumber(state[5] or 0)
+if state[1] ~= ARGV[2] then return { 'fenced', failures } end
+if tonumber(ARGV[3]) < tonumber(state[2] or 0) then
+  redis.call('HDEL', KEYS[2], 'h')
+  redis.call('ZADD', KEYS[1], now, ARGV[1])
+  return { 'outdated', failures }
+end
+local stored = tonumber(state[3] or 0)
+if stored > now and now + ARGV[5] <= stored and tonumber(ARGV[3]) <= tonumber(state[4] or 0) then
+  -- Half of what remains, again and again: never a hot loop, and in time for the last moment.
+  local again = now + math.max(1000, (stored - now) / 2)
+  redis.call('HSET', KEYS[2], 'h', 0, 'n', again, 'f', 0, 'x', 0, 'e', '')
+  redis.call('ZADD', KEYS[1], again, ARGV[1])
+  return { 'sticky', failures }
+end
+redis.call('HSET', KEYS[2], 't', ARGV[4], 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', ARGV[6], 'r', now + ARGV[5], 'l', ARGV[7],
+  'h', 0, 'n', 0, 'f', 0, 'x', 0, 'e', '')
+redis.call('ZADD', KEYS[1], now + ARGV[8], ARGV[1])
+redis.call('ZADD', KEYS[3], now + ARGV[5], ARGV[1])
+redis.call('PUBLISH', ARGV[9], 'renewed ' .. ARGV[1] .. ' ' .. ARGV[2])
+return { 'stored', failures }

@@ -1,0 +1,257 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { type Clock, systemClock } from '#providers';
+import { Redis } from 'ioredis';
+import {
+  type Attempts,
+  type Claim,
+  type ClaimAnswer,
+  type ClientState,
+  type Commit,
+  leaseMs,
+  type NewToken,
+  type News,
+  type Overview,
+  type QueueEntry,
+  type TokenStore,
+} from './token-store';
+
+/** `tb1`: the first version of the shapes below; a later one takes another prefix and both run side by side. */
+const prefix = 'tb1:';
+const channel = `${prefix}news`;
+const shardCount = 16;
+/** Redis that does not answer must not keep a caller waiting: it has a token in its cache, or gets a 503. */
+const commandTimeoutMs = 800;
+
+const scripts = {
+  claimDue: 1,
+  claimOne: 3,
+  commit: 3,
+  postpone: 2,
+  read: 2,
+  enqueue: 1,
+  change: 2,
+  remove: 3,
+} as const;
+
+type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<(Buffer | null)[]>;
+type Scripted = Redis & Record<`${keyof typeof scripts}Buffer`, ScriptCall> & Record<keyof typeof scripts, ScriptCall>;
+
+/**
+ * The token store of a fleet. Keys, per shard `{s}` (one hash tag, so one Redis Cluster slot):
+ * `tb1:{s}:due` and `tb1:{s}:until` (ZSET client -> ms), `tb1:{s}:generation`, and `tb1:{s}:c:<id>` (HASH): t sealed
+ * token, g its generation, v secret version, u and r serve-until by the committer's and by Redis' clock, l servable
+ * life, m minimum secret version, c last claim, h held until, n not before (on demand), f failures, x refusals, e last failure.
+ */
+export class RedisTokenStore implements TokenStore {
+  /** ms added to Redis' clock; only tests move it. */
+  clockShiftMs = 0;
+  readonly #redis: Scripted;
+  readonly #subscriber: Redis;
+
+  constructor(
+    url: string,
+    private readonly clock: Clock = systemClock,
+    onError: (error: Error) => void = () => undefined,
+  ) {
+    this.#redis = new Redis(url, {
+      commandTimeout: commandTimeoutMs,
+      connectTimeout: 2_000,
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    }) as Scripted;
+    for (const [name, numberOfKeys] of Object.entries(scripts)) {
+      const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
+      this.#redis.defineCommand(name, { numberOfKeys, lua });
+    }
+    this.#subscriber = new Redis(url, { retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000) });
+    this.#redis.on('error', onError);
+    this.#subscriber.on('error', () => undefined); // the same fault: said once is enough
+    this.#subscriber.subscribe(channel).catch(() => undefined); // ioredis subscribes again by itself
+  }
+
+  /** Waits until Redis answers for the first time, at most so long; without an answer the store goes on trying. */
+  async ready(timeoutMs: number): Promise<boolean> {
+    if (this.#redis.status === 'ready') return true;
+    return new Promise((resolve) => {
+      const done = (up: boolean) => () => {
+        clearTimeout(timer);
+        this.#redis.off('ready', onReady);
+        resolve(up);
+      };
+      const onReady = done(true);
+      const timer = setTimeout(done(false), timeoutMs);
+      this.#redis.once('ready', onReady);
+    });
+  }
+
+  async claimDue(limit: number): Promise<Claim[]> {
+    // A random order of shards, so that no shard starves while a replica has few free slots.
+    const first = Math.floor(Math.random() * shardCount);
+    const perShard = Math.max(1, Math.ceil(limit / shardCount));
+    const claims: Claim[] = [];
+    const claimFrom = async (shard: number, atMost: number): Promise<void> => {
+      const keys = shardKeys(shard);
+      const flat = await this.#redis.claimDue(keys.due, keys.prefix, atMost, leaseMs, this.clockShiftMs);
+      for (let i = 0; i < flat.length; i += 3) {
+        const [clientId, generation, lateness] = flat.slice(i, i + 3).map(String) as [string, string, string];
+        claims.push({ clientId, generation, latenessMs: Number(lateness) });
+      }
+    };
+    const shards = Math.min(limit, shardCount);
+    await Promise.all(
+      Array.from({ length: shards }, (_, i) => claimFrom((first + i) % shardCount, Math.min(perShard, limit))),
+    );
+    return claims;
+  }
+
+  async claimOne(clientId: string, seenGeneration = '0'): Promise<ClaimAnswer> {
+    const { due, client, generation } = clientKeys(clientId);
+    const [outcome, value] = (
+      await this.#redis.claimOne(due, client, generation, clientId, leaseMs, seenGeneration, this.clockShiftMs)
+    ).map(String);
+    if (outcome === 'claimed') return { outcome, claim: { clientId, generation: value!, latenessMs: 0 } };
+    if (outcome === 'newer') return { outcome };
+    return { outcome: outcome as 'held' | 'resting', waitMs: Number(value) };
+  }
+
+  async commit(claim: Claim, token: NewToken): Promise<Commit> {
+    const { due, client, until } = clientKeys(claim.clientId);
+    const [outcome, failuresBefore] = await this.#redis.commit(
+      ...[due, client, until, claim.clientId, claim.generation, token.secretVersion, token.sealed],
+      ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
+      ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs],
+    );
+    return { outcome: String(outcome) as Commit['outcome'], failuresBefore: Number(failuresBefore) };
+  }
+
+  async postpone(claim: Claim, delayMs: number, { failures, refusals, lastFailure }: Attempts): Promise<boolean> {
+    const { due, client } = clientKeys(claim.clientId);
+    const failure = lastFailure ? JSON.stringify(lastFailure) : '';
+    const args = [claim.clientId, claim.generation, Math.ceil(delayMs), failures, refusals, failure, this.clockShiftMs];
+    return Number(await this.#redis.postpone(due, client, ...args)) === 1;
+  }
+
+  async read(clientId: string): Promise<ClientState> {
+    const { due, client } = clientKeys(clientId);
+    const [now, dueAt, sealed, generation, version, until, untilByRedis, life, failures, refusals, failure] =
+      await this.#redis.readBuffer(client, due, clientId, this.clockShiftMs);
+    const state: ClientState = { failures: Number(failures ?? 0), refusals: Number(refusals ?? 0) };
+    if (dueAt) state.dueInMs = Number(dueAt) - Number(now);
+    if (failure && failure.length > 0) state.lastFailure = JSON.parse(String(failure));
+    if (sealed) {
+      state.token = {
+        generation: String(generation),
+        secretVersion: Number(version),
+        sealed,
+        // Two clocks: whichever of them was moved, the other keeps a dead token from being served.
+        runwayMs: Math.min(Number(untilByRedis) - Number(now), Number(until) - this.clock.now()),
+        servableLifeMs: Number(life),
+      };
+    }
+    return state;
+  }
+
+  readMany(clientIds: string[]): Promise<ClientState[]> {
+    return Promise.all(clientIds.map((id) => this.read(id)));
+  }
+
+  async enqueue(entries: QueueEntry[]): Promise<number> {
+    const byShard = new Map<number, QueueEntry[]>();
+    for (const entry of entries) {
+      const shard = shardOf(entry.clientId);
+      byShard.set(shard, [...(byShard.get(shard) ?? []), entry]);
+    }
+    let missing = 0;
+    for (const [shard, ofShard] of byShard) {
+      const keys = shardKeys(shard);
+      for (let i = 0; i < ofShard.length; i += 500) {
+        const args = ofShard.slice(i, i + 500).flatMap((e) => [e.clientId, e.secretVersion, Math.ceil(e.dueInMs)]);
+        missing += Number(await this.#redis.enqueue(keys.due, keys.prefix, this.clockShiftMs, ...args));
+      }
+    }
+    return missing;
+  }
+
+  async change(clientId: string, secretVersion: number, dueInMs = 0): Promise<void> {
+    const { due, client } = clientKeys(clientId);
+    await this.#redis.change(due, client, clientId, secretVersion, channel, dueInMs, this.clockShiftMs);
+  }
+
+  async remove(clientId: string): Promise<void> {
+    const { due, client, until } = clientKeys(clientId);
+    await this.#redis.remove(due, client, until, clientId, channel);
+  }
+
+  async overview(next: number): Promise<Overview> {
+    const [seconds, micros] = await this.#redis.time();
+    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) + this.clockShiftMs;
+    const shards = await Promise.all(
+      Array.from({ length: shardCount }, async (_, shard) => {
+        const { due, until } = shardKeys(shard);
+        const [depth, late, soonest, ending] = await Promise.all([
+          this.#redis.zcard(due),
+          this.#redis.zcount(due, 0, now),
+          this.#redis.zrange(due, '0', String(next - 1), 'WITHSCORES'),
+          this.#redis.zrange(until, '0', String(next - 1), 'WITHSCORES'),
+        ]);
+        return { depth, late, soonest: pairs(soonest, now), ending: pairs(ending, now) };
+      }),
+    );
+    const sum = (pick: (shard: (typeof shards)[number]) => number) => shards.reduce((n, shard) => n + pick(shard), 0);
+    const least = (all: { id: string; inMs: number }[]) => all.sort((a, b) => a.inMs - b.inMs).slice(0, next);
+    return {
+      depth: sum((shard) => shard.depth),
+      due: sum((shard) => shard.late),
+      next: least(shards.flatMap((s) => s.soonest)).map(({ id, inMs }) => ({ clientId: id, dueInMs: inMs })),
+      leastRunway: least(shards.flatMap((s) => s.ending)).map(({ id, inMs }) => ({ clientId: id, runwayMs: inMs })),
+    };
+  }
+
+  onNews(listener: (news: News) => void): void {
+    this.#subscriber.on('message', (_channel, message) => {
+      const [kind, clientId, generation] = message.split(' ') as [News['kind'], string, string | undefined];
+      listener({ kind, clientId, ...(generation && { generation }) });
+    });
+  }
+
+  newsArrives(): boolean {
+    return this.#subscriber.status === 'ready';
+  }
+
+  async ping(): Promise<boolean> {
+    return (await this.#redis.ping().catch(() => undefined)) === 'PONG';
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#redis.quit(), this.#subscriber.quit()]);
+    this.#redis.disconnect();
+    this.#subscriber.disconnect();
+  }
+}
+
+function shardOf(clientId: string): number {
+  return crc32(clientId) % shardCount;
+}
+
+function shardKeys(shard: number): { prefix: string; due: string; until: string; generation: string } {
+  const shardPrefix = `${prefix}{${shard}}:`;
+  return {
+    prefix: shardPrefix,
+    due: `${shardPrefix}due`,
+    until: `${shardPrefix}until`,
+    generation: `${shardPrefix}generation`,
+  };
+}
+
+function clientKeys(clientId: string): ReturnType<typeof shardKeys> & { client: string } {
+  const keys = shardKeys(shardOf(clientId));
+  return { ...keys, client: `${keys.prefix}c:${clientId}` };
+}
+
+function pairs(flat: string[], now: number): { id: string; inMs: number }[] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => ({ id: flat[2 * i]!, inMs: Number(flat[2 * i + 1]) - now }));
+}

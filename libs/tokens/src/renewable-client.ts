@@ -1,0 +1,59 @@
+import type { Clock, ProviderDefinition } from '#providers';
+import type { Secret } from '#vault';
+import { LRUCache } from 'lru-cache';
+
+/** What a renewal has to know of a client. Its secrets stay sealed until `inputs()`. */
+export interface RenewableClient {
+  id: string;
+  provider: string;
+  definition: ProviderDefinition;
+  secretVersion: number;
+  /** @throws CannotOpen */
+  inputs(): Promise<Record<string, string | Secret>>;
+}
+
+/** Finds a client that is to be renewed; undefined when there is none (any more), or it is disabled. */
+export type LoadClient = (clientId: string) => Promise<RenewableClient | undefined>;
+
+/** The client is not in memory, and whoever was to load it could not. */
+export class ClientNotLoaded extends Error {
+  readonly code = 'client_not_loaded';
+
+  constructor(options: ErrorOptions) {
+    super('the client could not be loaded', options);
+    this.name = 'ClientNotLoaded';
+  }
+}
+
+const reloadAfterMs = 60_000;
+const maxEntries = 100_000;
+
+/** Clients, still sealed, in memory: so that renewals go on while the database is away. */
+export class RenewableClients {
+  readonly #cache = new LRUCache<string, { client: RenewableClient; loadedAt: number }>({ max: maxEntries });
+
+  constructor(
+    private readonly loadClient: LoadClient,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws ClientNotLoaded when `loadClient` fails and the client is not in memory either */
+  async load(clientId: string): Promise<RenewableClient | undefined> {
+    const cached = this.#cache.get(clientId);
+    if (cached && this.clock.monotonic() - cached.loadedAt < reloadAfterMs) return cached.client;
+    try {
+      const client = await this.loadClient(clientId);
+      if (client) this.#cache.set(clientId, { client, loadedAt: this.clock.monotonic() });
+      else this.#cache.delete(clientId);
+      return client;
+    } catch (error) {
+      if (cached) return cached.client;
+      throw new ClientNotLoaded({ cause: error });
+    }
+  }
+
+  /** It was changed: what is in memory must not be used again. */
+  drop(clientId: string): void {
+    this.#cache.delete(clientId);
+  }
+}

@@ -1,0 +1,156 @@
+import { type Clock, type IssuedToken, type ProviderDefinition, ProviderError } from '#providers';
+import { CannotOpen, type Secret, type Vault } from '#vault';
+import { conditionAfterFailure } from './condition';
+import type { TokenEvents } from './events';
+import { ClientNotLoaded, type RenewableClient, type RenewableClients } from './renewable-client';
+import { type Random, retryDelayMs, scheduleOf } from './renewal-policy';
+import { sealIssued } from './sealed-token';
+import type { Claim, LastFailure, TokenStore } from './token-store';
+
+export type RequestToken = (
+  definition: ProviderDefinition,
+  inputs: Record<string, string | Secret>,
+  signal?: AbortSignal,
+) => Promise<IssuedToken>;
+
+/** Carries a claim through: ask the provider, store the token, or note the failure. The one way to get a token. */
+export class Renewer {
+  readonly #inFlight = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly parts: {
+      store: TokenStore;
+      clients: RenewableClients;
+      vault: Vault;
+      requestToken: RequestToken;
+      events: Required<TokenEvents>;
+      clock: Clock;
+      random: Random;
+    },
+  ) {}
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** The renewal of this client that runs in this process, if any. Never rejects. */
+  running(clientId: string): Promise<void> | undefined {
+    return this.#inFlight.get(clientId);
+  }
+
+  /** Never rejects: what went wrong is noted in the store, or else told as a fault, and the lease runs out. */
+  renew(claim: Claim, how: 'scheduled' | 'on demand'): Promise<void> {
+    const work = this.#renew(claim, how)
+      .catch((error: unknown) => this.parts.events.fault({ what: 'renewal', error, clientId: claim.clientId }))
+      .finally(() => {
+        if (this.#inFlight.get(claim.clientId) === work) this.#inFlight.delete(claim.clientId);
+      });
+    this.#inFlight.set(claim.clientId, work);
+    return work;
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all(this.#inFlight.values());
+  }
+
+  async #renew(claim: Claim, how: 'scheduled' | 'on demand'): Promise<void> {
+    const { clients, store, requestToken, clock } = this.parts;
+    const started = clock.monotonic();
+    let client: RenewableClient | undefined;
+    try {
+      client = await clients.load(claim.clientId);
+      if (!client) return await store.remove(claim.clientId);
+      const issued = await requestToken(client.definition, await client.inputs());
+      await this.store(claim, client, issued, how);
+    } catch (error) {
+      const failure = failureOf(error, clock.now());
+      if (!failure) throw error;
+      await this.#fail(claim, client?.provider ?? 'unknown', failure, error as Error, started, how);
+    }
+  }
+
+  /** Commits a token that was issued for this claim. */
+  async store(
+    claim: Claim,
+    client: RenewableClient,
+    issued: IssuedToken,
+    how: 'scheduled' | 'on demand',
+  ): Promise<void> {
+    const { store, vault, events, clock, random, clients } = this.parts;
+    const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
+    const { servableLifeMs, renewAtMs } = scheduleOf(issued.lifeSeconds, random);
+    const runwayMs = servableLifeMs - elapsedMs;
+    const event = {
+      clientId: claim.clientId,
+      provider: client.provider,
+      durationMs: elapsedMs,
+      ...(how === 'scheduled' && { latenessMs: claim.latenessMs }),
+      ...(issued.providerRequestId && { providerRequestId: issued.providerRequestId }),
+    };
+    events.providerCalled({ clientId: claim.clientId, provider: client.provider, status: '200' });
+    const { outcome, failuresBefore } = await store.commit(claim, {
+      secretVersion: client.secretVersion,
+      sealed: sealIssued(vault, claim.clientId, claim.generation, issued),
+      runwayMs,
+      serveUntil: issued.sentAt + servableLifeMs,
+      servableLifeMs,
+      renewInMs: Math.max(renewAtMs - elapsedMs, 0),
+    });
+    if (outcome === 'outdated') clients.drop(claim.clientId);
+    if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
+    else events.tokenDiscarded({ ...event, why: outcome });
+    if (outcome === 'sticky' ? failuresBefore > 0 : outcome === 'stored') {
+      events.conditionChanged({ clientId: claim.clientId, condition: 'fresh' });
+    }
+  }
+
+  async #fail(
+    claim: Claim,
+    provider: string,
+    lastFailure: LastFailure,
+    error: Error,
+    started: number,
+    how: 'scheduled' | 'on demand',
+  ): Promise<void> {
+    const { store, events, clock, random } = this.parts;
+    const { clientId } = claim;
+    if (error instanceof ProviderError) {
+      events.providerCalled({ clientId, provider, status: String(lastFailure.providerStatus ?? 'none') });
+    }
+    const before = await store.read(clientId);
+    const attempts = {
+      failures: before.failures + 1,
+      refusals: before.refusals + (lastFailure.code === 'credentials_refused' ? 1 : 0),
+      lastFailure,
+    };
+    const servable = (before.token?.runwayMs ?? 0) > 0;
+    const nextAttemptInMs = retryDelayMs(error as ProviderError, { ...attempts, servable }, random);
+    const held = await store.postpone(claim, nextAttemptInMs, attempts);
+    events.renewalFailed({
+      clientId,
+      provider,
+      failure: lastFailure,
+      nextAttemptInMs,
+      durationMs: clock.monotonic() - started,
+      ...(how === 'scheduled' && { latenessMs: claim.latenessMs }),
+      ...(lastFailure.providerRequestId && { providerRequestId: lastFailure.providerRequestId }),
+    });
+    if (held) {
+      const condition = conditionAfterFailure(attempts);
+      events.conditionChanged({ clientId, condition, reason: lastFailure.message });
+    }
+  }
+}
+
+/** What is said of a failure that belongs to the client; undefined for any other. */
+function failureOf(error: unknown, at: number): LastFailure | undefined {
+  if (error instanceof ProviderError) return { code: error.code, ...error.failure, at };
+  if (error instanceof CannotOpen) {
+    const hint = 'Its key may have left MASTER_KEYS, or its row was changed by hand: set the secret inputs again.';
+    return { code: error.code, message: 'the stored secret cannot be opened', hint, at };
+  }
+  if (error instanceof ClientNotLoaded) {
+    return { code: error.code, message: 'the client could not be read from the database', at };
+  }
+  return undefined;
+}

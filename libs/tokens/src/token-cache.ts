@@ -1,0 +1,82 @@
+import type { Clock } from '#providers';
+import { LRUCache } from 'lru-cache';
+
+/** A token as it is served. Immutable: a reply prepared from it stays right as long as the object is in the cache. */
+export interface ServableToken {
+  readonly clientId: string;
+  readonly generation: string;
+  /** The token itself: a plain string, since it is on its way out. */
+  readonly accessToken: string;
+  readonly tokenType: string;
+  readonly scope?: string;
+  /** Ready to send to the provider's API. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Never served past either of these, ms. */
+  readonly serveUntil: number;
+  readonly serveUntilMonotonic: number;
+  readonly servableLifeMs: number;
+}
+
+/** News arrives at once while the subscription is up; a check this often covers what it may have missed. */
+const checkAfterMs = { newsArrives: 10_000, newsIsCut: 1_000 };
+const maxEntries = 100_000;
+
+interface Entry {
+  token: ServableToken;
+  checkedAt: number;
+}
+
+/** The tokens that this process serves without asking anyone. */
+export class TokenCache {
+  readonly #entries = new LRUCache<string, Entry>({ max: maxEntries });
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly newsArrives: () => boolean,
+  ) {}
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The token, if it may still be served and need not be checked against the store first. */
+  fresh(clientId: string): ServableToken | undefined {
+    const entry = this.#entries.get(clientId);
+    if (!entry || runwayMs(entry.token, this.clock) <= 0) return undefined;
+    const age = this.clock.monotonic() - entry.checkedAt;
+    return age < (this.newsArrives() ? checkAfterMs.newsArrives : checkAfterMs.newsIsCut) ? entry.token : undefined;
+  }
+
+  /** The token, if it may still be served: for when the store does not answer. */
+  servable(clientId: string): ServableToken | undefined {
+    const entry = this.#entries.get(clientId);
+    return entry && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;
+  }
+
+  /** Keeps the object that is there when the generation is the same, with what was prepared from it. */
+  keep(token: ServableToken): ServableToken {
+    const known = this.#entries.peek(token.clientId)?.token;
+    const kept = known?.generation === token.generation ? known : token;
+    this.#entries.set(token.clientId, { token: kept, checkedAt: this.clock.monotonic() });
+    return kept;
+  }
+
+  /** A later token is in the store: check at the next read, but keep this one in case the store does not answer. */
+  doubt(clientId: string): void {
+    const entry = this.#entries.peek(clientId);
+    if (entry) entry.checkedAt = -Infinity;
+  }
+
+  drop(clientId: string): void {
+    this.#entries.delete(clientId);
+  }
+
+  has(clientId: string): boolean {
+    return this.#entries.has(clientId);
+  }
+}
+
+/** ms for which the token may still be served; whichever of the two clocks is moved, the other one holds. */
+export function runwayMs(token: ServableToken, clock: Clock): number {
+  return Math.min(token.serveUntil - clock.now(), token.serveUntilMonotonic - clock.monotonic());
+}

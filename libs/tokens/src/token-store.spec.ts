@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '#providers';
+import { startRedis } from '../../../test/harness/redis';
+import { MemoryTokenStore } from './memory-token-store';
+import { RedisTokenStore } from './redis-token-store';
+import { type Claim, leaseMs, type NewToken, type News, type TokenStore } from './token-store';
+
+interface Bench {
+  store: TokenStore;
+  now(): number;
+  /** Moves every clock that the store looks at. */
+  advance(ms: number): void;
+  /** Moves our own wall clock alone. */
+  shiftWall(ms: number): void;
+  close(): Promise<void>;
+}
+
+class TestClock implements Clock {
+  shift = 0;
+  wallShift = 0;
+  now = (): number => Date.now() + this.shift + this.wallShift;
+  monotonic = (): number => performance.now() + this.shift;
+}
+
+async function memoryBench(): Promise<Bench> {
+  const clock = new TestClock();
+  const store = new MemoryTokenStore(clock);
+  return {
+    store,
+    now: clock.now,
+    advance: (ms) => (clock.shift += ms),
+    shiftWall: (ms) => (clock.wallShift += ms),
+    close: () => store.close(),
+  };
+}
+
+async function redisBench(): Promise<Bench> {
+  const redis = await startRedis();
+  const clock = new TestClock();
+  const store = new RedisTokenStore(redis.url, clock);
+  await store.ready(5_000);
+  return {
+    store,
+    now: clock.now,
+    advance: (ms) => {
+      clock.shift += ms;
+      store.clockShiftMs += ms;
+    },
+    shiftWall: (ms) => (clock.wallShift += ms),
+    close: async () => {
+      await store.close();
+      await redis.stop();
+    },
+  };
+}
+
+const token = (clockNow: number, over: Partial<NewToken> = {}): NewToken => ({
+  secretVersion: 1,
+  sealed: Buffer.from([0, 255, 1, 128]),
+  runwayMs: 270_000,
+  serveUntil: clockNow + (over.runwayMs ?? 270_000),
+  servableLifeMs: 270_000,
+  renewInMs: 200_000,
+  ...over,
+});
+
+describe.each([
+  ['memory', memoryBench],
+  ['Redis', redisBench],
+])('the token store in %s', (_, start) => {
+  let bench: Bench;
+  let store: TokenStore;
+  let id: string;
+
+  beforeAll(async () => {
+    bench = await start();
+    store = bench.store;
+  });
+  afterAll(() => bench.close());
+  beforeEach(() => {
+    id = randomUUID();
+  });
+  afterEach(() => store.remove(id));
+
+  const now = () => bench.now();
+  const enqueue = (dueInMs = 0, secretVersion = 1) => store.enqueue([{ clientId: id, secretVersion, dueInMs }]);
+  const claimed = async (seen?: string): Promise<Claim> => {
+    const answer = await store.claimOne(id, seen);
+    if (answer.outcome !== 'claimed') throw new Error(`not claimed but ${answer.outcome}`);
+    return answer.claim;
+  };
+  const dueNow = async () => (await store.claimDue(50)).filter((claim) => claim.clientId === id);
+
+  it('gives a due client to one claimer only', async () => {
+    await enqueue();
+    const claims = await Promise.all([dueNow(), dueNow(), dueNow()]);
+    expect(claims.flat()).toHaveLength(1);
+  });
+
+  it('does not give out a client before it is due, and says how late it was', async () => {
+    await enqueue(60_000);
+    expect(await dueNow()).toEqual([]);
+    bench.advance(61_000);
+    const [claim] = await dueNow();
+    expect(claim!.latenessMs).toBeGreaterThanOrEqual(1_000);
+    expect(claim!.latenessMs).toBeLessThan(10_000);
+  });
+
+  it('I4: gives a client out again once the lease of a dead claimer ran out, and fences that claimer', async () => {
+    await enqueue();
+    const [dead] = await dueNow();
+    bench.advance(leaseMs - 1_000);
+    expect(await dueNow()).toEqual([]);
+    bench.advance(1_500);
+    const [heir] = await dueNow();
+    expect(Number(heir!.generation)).toBeGreaterThan(Number(dead!.generation));
+    expect((await store.commit(dead!, token(now()))).outcome).toBe('fenced');
+    expect(await store.postpone(dead!, 1, { failures: 1, refusals: 0 })).toBe(false);
+    expect((await store.read(id)).token).toBeUndefined();
+    expect((await store.commit(heir!, token(now()))).outcome).toBe('stored');
+  });
+
+  it('keeps what was committed, byte for byte, and plans the renewal', async () => {
+    await enqueue();
+    const claim = await claimed();
+    await store.commit(claim, token(now()));
+    const state = await store.read(id);
+    expect(state.token).toMatchObject({ generation: claim.generation, secretVersion: 1, servableLifeMs: 270_000 });
+    expect([...state.token!.sealed]).toEqual([0, 255, 1, 128]);
+    expect(state.token!.runwayMs).toBeLessThanOrEqual(270_000);
+    expect(state.token!.runwayMs).toBeGreaterThan(260_000);
+    expect(state.dueInMs).toBeGreaterThan(190_000);
+    expect(state.dueInMs).toBeLessThanOrEqual(200_001);
+    expect(await dueNow()).toEqual([]);
+  });
+
+  it('I1: judges a token dead when either clock says so', async () => {
+    await enqueue();
+    await store.commit(await claimed(), token(now()));
+    bench.shiftWall(280_000);
+    expect((await store.read(id)).token!.runwayMs).toBeLessThanOrEqual(0);
+    bench.shiftWall(-560_000); // now ten minutes slow: the other clock goes on
+    expect((await store.read(id)).token!.runwayMs).toBeLessThanOrEqual(270_000);
+    bench.advance(280_000);
+    expect((await store.read(id)).token!.runwayMs).toBeLessThanOrEqual(0);
+    bench.shiftWall(280_000);
+  });
+
+  it('I5: generations rise, and a token that ends no later than the stored one does not replace it', async () => {
+    await enqueue();
+    const first = await claimed();
+    await store.commit(first, token(now()));
+    const second = await claimed(first.generation);
+    expect(Number(second.generation)).toBeGreaterThan(Number(first.generation));
+    const outcome = await store.commit(second, token(now(), { runwayMs: 100_000 }));
+    expect(outcome.outcome).toBe('sticky');
+    const state = await store.read(id);
+    expect(state.token!.generation).toBe(first.generation);
+    expect(state.dueInMs).toBeGreaterThan(100_000); // half of what remains: no hot loop
+    expect((await store.claimOne(id, first.generation)).outcome).toBe('resting');
+  });
+
+  it('I6: stores no token got with a secret that was replaced meanwhile', async () => {
+    await enqueue();
+    await store.commit(await claimed(), token(now()));
+    const before = (await store.read(id)).token!.generation;
+    const inFlight = await claimed(before);
+    await store.change(id, 2);
+    expect((await store.commit(inFlight, token(now(), { runwayMs: 300_000 }))).outcome).toBe('fenced');
+    const [late] = await dueNow();
+    expect((await store.commit(late!, token(now(), { runwayMs: 300_000 }))).outcome).toBe('outdated');
+    expect((await store.read(id)).token!.generation).toBe(before); // the old one is served meanwhile
+    const [right] = await dueNow();
+    const shorter = token(now(), { secretVersion: 2, runwayMs: 50_000 });
+    expect((await store.commit(right!, shorter)).outcome).toBe('stored');
+  });
+
+  it('hands out no second claim while one is held, none for a token that was renewed already', async () => {
+    await enqueue();
+    const claim = await claimed();
+    expect(await store.claimOne(id)).toMatchObject({ outcome: 'held' });
+    await store.commit(claim, token(now()));
+    expect(await store.claimOne(id)).toEqual({ outcome: 'newer' });
+    expect(await store.claimOne(id, claim.generation)).toMatchObject({ outcome: 'claimed' });
+  });
+
+  it('after a failure keeps the token, counts, rests until the next attempt is due, and forgets it on success', async () => {
+    await enqueue();
+    const first = await claimed();
+    await store.commit(first, token(now()));
+    const lastFailure = { code: 'provider_unavailable', message: 'answered 502', providerStatus: 502, at: 1 };
+    const claim = await claimed(first.generation);
+    expect(await store.postpone(claim, 5_000, { failures: 1, refusals: 0, lastFailure })).toBe(true);
+    expect(await store.read(id)).toMatchObject({ failures: 1, lastFailure, token: { generation: first.generation } });
+    expect(await store.claimOne(id, first.generation)).toMatchObject({ outcome: 'resting' });
+    bench.advance(5_001);
+    const [again] = await dueNow();
+    const commit = await store.commit(again!, token(now(), { runwayMs: 290_000 }));
+    expect(commit).toEqual({ outcome: 'stored', failuresBefore: 1 });
+    expect((await store.read(id)).lastFailure).toBeUndefined();
+  });
+
+  it('does not resurrect a client that was removed in mid-flight', async () => {
+    await enqueue();
+    const claim = await claimed();
+    await store.remove(id);
+    expect((await store.commit(claim, token(now()))).outcome).toBe('fenced');
+    expect(await store.postpone(claim, 1, { failures: 1, refusals: 0 })).toBe(false);
+    expect(await store.read(id)).toEqual({ failures: 0, refusals: 0 });
+  });
+
+  it('I7: takes back those missing from the queue and leaves the others in their place', async () => {
+    expect(await enqueue(5_000)).toBe(1);
+    expect(await enqueue(0)).toBe(0);
+    expect((await store.read(id)).dueInMs).toBeGreaterThan(4_000);
+    expect(await enqueue(60_000, 2)).toBe(0); // a change of secret that was never heard of: due now
+    expect((await store.read(id)).dueInMs).toBeLessThanOrEqual(0);
+  });
+
+  it('tells at once what was renewed, changed and removed', async () => {
+    const heard: News[] = [];
+    const of = (kind: News['kind']) =>
+      new Promise<void>((resolve) =>
+        store.onNews((news) => {
+          if (news.clientId !== id || news.kind !== kind) return;
+          heard.push(news);
+          resolve();
+        }),
+      );
+    const all = Promise.all([of('renewed'), of('changed'), of('removed')]);
+    await enqueue();
+    const claim = await claimed();
+    await store.commit(claim, token(now()));
+    await store.change(id, 2);
+    await store.remove(id);
+    await all;
+    expect(heard.map((news) => news.kind)).toEqual(['renewed', 'changed', 'removed']);
+    expect(heard[0]!.generation).toBe(claim.generation);
+  });
+
+  it('shows at a glance how many are due, what comes next and whose token ends first', async () => {
+    const ids = [randomUUID(), randomUUID(), randomUUID()];
+    const depthBefore = (await store.overview(3)).depth;
+    await store.enqueue(ids.map((clientId, i) => ({ clientId, secretVersion: 1, dueInMs: i * 50_000 - 1 })));
+    const [soon] = await store.claimDue(50);
+    await store.commit(soon!, token(now(), { runwayMs: 30_000, renewInMs: 20_000 }));
+    const overview = await store.overview(2);
+    expect(overview.depth).toBe(depthBefore + 3);
+    expect(overview.due).toBe(0);
+    expect(overview.next.map((entry) => entry.clientId)).toEqual([ids[0], ids[1]]);
+    expect(overview.leastRunway[0]!.clientId).toBe(ids[0]);
+    expect(overview.leastRunway[0]!.runwayMs).toBeLessThanOrEqual(30_000);
+    await Promise.all(ids.map((clientId) => store.remove(clientId)));
+  });
+
+  it('claims no more clients than asked for, give or take a shard each', async () => {
+    const ids = Array.from({ length: 100 }, () => randomUUID());
+    await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    const few = await store.claimDue(3);
+    expect(few.length).toBeGreaterThan(0);
+    expect(few.length).toBeLessThanOrEqual(3);
+    let all = few.length;
+    for (let round = 0; round < 50 && all < 100; round++) all += (await store.claimDue(64)).length;
+    expect(all).toBe(100);
+    await Promise.all(ids.map((clientId) => store.remove(clientId)));
+  });
+});

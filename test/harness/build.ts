@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = join(__dirname, '..', '..');
+const marker = join(root, 'dist', '.built');
+
+/** Prisma's client is generated, not committed: without it no spec that reaches the database compiles. */
+export async function generateIfStale(): Promise<void> {
+  const generated = join(root, 'libs', 'registry', 'src', 'generated', 'client.ts');
+  if (changedAt(generated) > newestIn(join(root, 'prisma', 'schema.prisma'))) return;
+  await tool('prisma', ['generate']);
+}
+
+/** Process tests run what production runs: `dist/`. */
+export async function buildIfStale(): Promise<object> {
+  const sources = ['apps', 'libs', 'prisma', 'bench', 'nest-cli.json', '.swcrc', 'package.json'].map((name) => join(root, name));
+  if (Math.max(...sources.map(newestIn)) >= changedAt(marker)) {
+    await tool('nest', ['build']);
+    writeFileSync(marker, '');
+  }
+  return {};
+}
+
+async function tool(name: string, args: string[]): Promise<void> {
+  try {
+    await run(join(root, 'node_modules', '.bin', name), args, { cwd: root });
+  } catch (error) {
+    const { message, stdout, stderr } = error as Error & { stdout?: string; stderr?: string };
+    throw new Error(`${name} ${args.join(' ')} failed: ${[message, stdout, stderr].filter(Boolean).join('\n')}`);
+  }
+}
+
+const changedAt = (path: string): number => (existsSync(path) ? statSync(path).mtimeMs : 0);
+
+/** When anything in there last changed, in ms since 1970; a folder's own time tells of files removed. */
+function newestIn(path: string): number {
+  if (!existsSync(path) || path.endsWith('node_modules')) return 0;
+  const entry = statSync(path);
+  if (!entry.isDirectory()) return entry.mtimeMs;
+  return Math.max(entry.mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name))));
+}

@@ -1,0 +1,15 @@
+import { generateIfStale } from './build';
+import { provisionerVariable } from './provisioned';
+import { startProvisioner } from './provisioner';
+import type { Provisioner } from './provisioner';
+
+declare global {
+  var tokenBrokerProvisioner: Provisioner | undefined;
+}
+
+export default async function setUp(): Promise<void> {
+  await generateIfStale();
+  const provisioner = await startProvisioner();
+  globalThis.tokenBrokerProvisioner = provisioner;
+  process.env[provisionerVariable] = provisioner.address;
+}

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/**
+ * Ties the end of something to the end of this process, however this process ends: teardown, Ctrl-C, `kill -9`. A shell
+ * in a session of its own waits for the pipe to this process to close, which the kernel does in every case, and only
+ * then runs the script. No signal handler could promise as much.
+ *
+ * @returns runs the script now and waits until it is done
+ */
+export function leash(script: string, args: string[]): () => Promise<void> {
+  // The signals of a Ctrl-C reach whole groups: the shell must outlive them to clean up.
+  const shell = spawn('/bin/sh', ['-c', `trap '' INT TERM HUP\ncat >/dev/null\n${script}`, 'leash', ...args], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+  });
+  const ended = once(shell, 'exit');
+  shell.unref();
+  (shell.stdin as unknown as { unref(): void }).unref();
+  return async () => {
+    shell.ref();
+    shell.stdin.end();
+    if (shell.exitCode === null) await ended;
+  };
+}
+
+const endProcess = `
+pid=$1 signal=$2 folder=$3
+if [ "$pid" -gt 1 ]; then
+  kill -"$signal" "$pid" 2>/dev/null
+  tries=0
+  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+  kill -KILL "$pid" 2>/dev/null
+fi
+[ -z "$folder" ] || rm -rf -- "$folder"
+`;
+
+/** Ends the process with the signal (after 5 s with KILL) and removes the folder that it wrote to. */
+export function leashProcess(pid: number, signal: 'TERM' | 'INT' | 'QUIT' | 'KILL', folder = ''): () => Promise<void> {
+  return leash(endProcess, [String(pid), signal, folder]);
+}
