@@ -27,6 +27,7 @@ module.exports = {
   transformIgnorePatterns: [`node_modules/(?!.*node_modules/)(?!(${esm.join('|')})/)`],
   moduleNameMapper: {
     '^#(vault|providers|tokens|registry)$': '<rootDir>/libs/$1/src/index.ts',
+    '^#migrations$': '<rootDir>/prisma/migrate.ts',
     // Prisma's generated client names its own files as they will be called once compiled.
     '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
   },

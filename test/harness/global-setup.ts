@@ -1,5 +1,5 @@
 import { generateIfStale } from './build';
-import { provisionerVariable } from './provisioned';
+import { provisionerVariable, runPidVariable } from './provisioned';
 import { startProvisioner } from './provisioner';
 import type { Provisioner } from './provisioner';
 
@@ -12,4 +12,5 @@ export default async function setUp(): Promise<void> {
   const provisioner = await startProvisioner();
   globalThis.tokenBrokerProvisioner = provisioner;
   process.env[provisionerVariable] = provisioner.address;
+  process.env[runPidVariable] = String(process.pid);
 }

@@ -6,6 +6,8 @@ import { text } from 'node:stream/consumers';
 /** Where the run's provisioner listens; workers inherit it. */
 export const provisionerVariable = 'TOKEN_BROKER_TEST_PROVISIONER';
 
+export const runPidVariable = 'TOKEN_BROKER_TEST_RUN_PID';
+
 export interface Provisions {
   postgres: { url: string; run: string };
   /** An empty name where there are no migrations yet. */

@@ -26,7 +26,7 @@ export async function startProvisioner(): Promise<Provisioner> {
       servers.push(server);
       return { url: server.url, run };
     },
-    template: async () => ({ name: await makeTemplate((await once_('postgres')).url, run) }),
+    template: async () => ({ name: await makeTemplate((await onceMade('postgres')).url, run) }),
     redis: async () => {
       const server = await provisionRedis();
       servers.push(server);
@@ -35,7 +35,7 @@ export async function startProvisioner(): Promise<Provisioner> {
     build: async () => buildIfStale(),
   };
 
-  const once_ = <Name extends keyof Provisions>(name: Name): Promise<Provisions[Name]> => {
+  const onceMade = <Name extends keyof Provisions>(name: Name): Promise<Provisions[Name]> => {
     if (!made.has(name)) made.set(name, make[name]());
     return made.get(name) as Promise<Provisions[Name]>;
   };
@@ -45,11 +45,13 @@ export async function startProvisioner(): Promise<Provisioner> {
   const http = createServer((request, response) => {
     const [, presented, name = ''] = (request.url ?? '').split('/');
     if (presented !== secret || !Object.hasOwn(make, name)) return void response.writeHead(404).end('{}');
-    once_(name as keyof Provisions).then(
+    onceMade(name as keyof Provisions).then(
       (thing) => response.end(JSON.stringify(thing)),
       (error: Error) => response.writeHead(500).end(JSON.stringify({ error: error.message })),
     );
   });
+  // Workers hold a silent connection for as long as they live: see leash.ts.
+  http.headersTimeout = http.requestTimeout = 0;
   http.listen(0, '127.0.0.1').unref();
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;

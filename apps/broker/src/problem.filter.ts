@@ -87,16 +87,13 @@ function errorCode(error: unknown): ErrorCode | undefined {
 
 /** What Fastify and Nest refuse before any handler of ours is reached. */
 function fromFramework(error: unknown): Answer | undefined {
-  const { code, statusCode } = (error ?? {}) as { code?: string; statusCode?: number };
+  const { statusCode } = (error ?? {}) as { statusCode?: number };
   const status = error instanceof HttpException ? error.getStatus() : statusCode;
   if (status === 413) return { code: 'body_too_large', detail: 'The body has more bytes than are accepted.' };
   if (status === 415) return { code: 'unsupported_media_type', detail: 'The Content-Type is missing or not JSON.' };
   if (status === 404) return { code: 'not_found', detail: 'There is no such route.' };
-  if (
-    code === 'FST_ERR_CTP_INVALID_JSON_BODY' ||
-    code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ||
-    error instanceof SyntaxError
-  ) {
+  // Nest hides Fastify's error codes, not its words.
+  if (status === 400 && /^Body (is not valid JSON|cannot be empty)/.test((error as Error).message)) {
     return { code: 'malformed_json', detail: 'The body could not be parsed as JSON.' };
   }
   if (status !== undefined && status >= 400 && status < 500) {

@@ -24,7 +24,7 @@ export type ErrorCode =
   | 'version_mismatch';
 
 export interface FieldFault {
-  /** JSON pointer into the body; `/query/…` and `/path/…` for the rest of the request. */
+  /** JSON pointer into the body, or into the query as if it were an object. */
   pointer: string;
   detail: string;
 }

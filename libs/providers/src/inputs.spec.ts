@@ -28,15 +28,31 @@ describe('inputs', () => {
   });
 
   it('are refused with every fault at once, and no fault holds a secret', () => {
-    const { faults } = check({ base_url: 7, key: 'canary\r\nX: y', secret: `canary${'x'.repeat(9000)}`, 'a/b': 'canary' });
-    expect(faults.map((fault) => fault.pointer).sort()).toEqual(['/inputs/a~1b', '/inputs/base_url', '/inputs/key', '/inputs/secret']);
+    const { faults } = check({
+      base_url: 7,
+      key: 'canary\r\nX: y',
+      secret: `canary${'x'.repeat(9000)}`,
+      'a/b': 'canary',
+    });
+    expect(faults.map((fault) => fault.pointer).sort()).toEqual([
+      '/inputs/a~1b',
+      '/inputs/base_url',
+      '/inputs/key',
+      '/inputs/secret',
+    ]);
     expect(JSON.stringify(faults)).not.toContain('canary');
-    expect(check({ key: undefined, secret: '' }).faults.map((fault) => fault.detail)).toEqual(['is missing', 'is missing']);
+    expect(check({ key: undefined, secret: '' }).faults.map((fault) => fault.detail)).toEqual([
+      'is missing',
+      'is missing',
+    ]);
   });
 
-  it.each(['\r', '\n', '\0', '\t', '\x1b', '\x7f', '\x85', '\u2028', '\ud800'])('are refused when they hold %j', (char) => {
-    expect(check({ secret: `a${char}b` }).faults).toHaveLength(1);
-  });
+  it.each(['\r', '\n', '\0', '\t', '\x1b', '\x7f', '\x85', '\u2028', '\ud800'])(
+    'are refused when they hold %j',
+    (char) => {
+      expect(check({ secret: `a${char}b` }).faults).toHaveLength(1);
+    },
+  );
 
   it('take their default only where the inputs that they need are given', () => {
     expect(check({}).plain).not.toHaveProperty('entity_type');
@@ -44,7 +60,9 @@ describe('inputs', () => {
     expect(check({ entity_type: 'TILL' }).faults).toEqual([
       { pointer: '/inputs/entity_type', detail: 'has no meaning without entity_code' },
     ]);
-    expect(check({ entity_code: 'a', entity_type: 'SHOP' }).faults[0]!.detail).toMatch(/must be one of TILL, STORE_CODE/);
+    expect(check({ entity_code: 'a', entity_type: 'SHOP' }).faults[0]!.detail).toMatch(
+      /must be one of TILL, STORE_CODE/,
+    );
   });
 
   it('do not count what is inherited as given, nor as declared', () => {
@@ -89,17 +107,26 @@ describe('a URL input', () => {
     'https://[fc00::1]/',
     'https://[fe80::1]/',
     'https://[ff02::1]/',
-  ])('refuses %s', (url) => expect(urlFault(url)).toMatch(/^\/inputs\/token_url must|^\/inputs\/token_url names a private/));
-
-  it.each(['https://issuer.example/token', 'https://1.1.1.1/token', 'https://[2606:4700::1111]:8443/t', 'https://a.example/@x'])(
-    'accepts %s',
-    (url) => expect(urlFault(url)).toBeUndefined(),
+  ])('refuses %s', (url) =>
+    expect(urlFault(url)).toMatch(/^\/inputs\/token_url must|^\/inputs\/token_url names a private/),
   );
+
+  it.each([
+    'https://issuer.example/token',
+    'https://1.1.1.1/token',
+    'https://[2606:4700::1111]:8443/t',
+    'https://a.example/@x',
+  ])('accepts %s', (url) => expect(urlFault(url)).toBeUndefined());
 
   it('may be plain http or private only where the operator allows that very origin', () => {
     const allowed = ['http://127.0.0.1:9000'];
     expect(urlFault('http://127.0.0.1:9000/token', allowed)).toBeUndefined();
-    for (const other of ['http://127.0.0.1:9001/', 'https://127.0.0.1:9000/', 'http://127.0.0.2:9000/', 'http://u@127.0.0.1:9000/']) {
+    for (const other of [
+      'http://127.0.0.1:9001/',
+      'https://127.0.0.1:9000/',
+      'http://127.0.0.2:9000/',
+      'http://u@127.0.0.1:9000/',
+    ]) {
       expect(urlFault(other, allowed)).toBeDefined();
     }
     expect(urlFault('http://127.0.0.1:9001/')).toContain('http://127.0.0.1:9001 to ALLOWED_PROVIDER_HOSTS');
@@ -108,7 +135,12 @@ describe('a URL input', () => {
   it("keeps to the definition's hosts, or to the operator's origins, and says which", () => {
     expect(check({ base_url: 'https://apac2.api.capillarytech.com/' }).faults).toEqual([]);
     expect(check({ base_url: 'http://127.0.0.1:9000' }, ['http://127.0.0.1:9000']).faults).toEqual([]);
-    for (const host of ['evil.example', 'api.capillarytech.com', 'eu.api.capillarytech.com.evil.example', 'xapi.capillarytech.com']) {
+    for (const host of [
+      'evil.example',
+      'api.capillarytech.com',
+      'eu.api.capillarytech.com.evil.example',
+      'xapi.capillarytech.com',
+    ]) {
       const [fault] = check({ base_url: `https://${host}` }).faults;
       expect(fault).toMatchObject({ pointer: '/inputs/base_url' });
       expect(fault!.detail).toContain('*.api.capillarytech.com');
@@ -119,7 +151,9 @@ describe('a URL input', () => {
 
 describe('the hosts that secrets are sealed for', () => {
   it('are those of the token URLs, with their ports, known without any secret', () => {
-    expect(tokenHosts(capillary, { base_url: 'https://EU.api.capillarytech.com:443/' })).toBe('eu.api.capillarytech.com');
+    expect(tokenHosts(capillary, { base_url: 'https://EU.api.capillarytech.com:443/' })).toBe(
+      'eu.api.capillarytech.com',
+    );
     expect(tokenHosts(oauth, { token_url: 'http://127.0.0.1:9000/t', client_id: 'x' })).toBe('127.0.0.1:9000');
   });
 });

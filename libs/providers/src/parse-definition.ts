@@ -66,15 +66,18 @@ function faultsOf(errors: readonly ErrorObject[]): Fault[] {
     .filter((error) => !/\/(anyOf|oneOf)\/\d/.test(error.schemaPath) && error.propertyName === undefined)
     .map(({ instancePath, keyword, params, message, schema }) => {
       const at = (name: unknown) => `${instancePath}${pointer(String(name))}`;
-      if (keyword === 'additionalProperties') return { pointer: at(params['additionalProperty']), detail: 'is not known here' };
+      if (keyword === 'additionalProperties')
+        return { pointer: at(params['additionalProperty']), detail: 'is not known here' };
       if (keyword === 'required') return { pointer: at(params['missingProperty']), detail: 'is missing' };
       if (keyword === 'propertyNames') {
         return { pointer: at(params['propertyName']), detail: 'is not a name that can be used here' };
       }
-      if (keyword === 'enum') return { pointer: instancePath, detail: `must be one of ${params['allowedValues'].join(', ')}` };
+      if (keyword === 'enum')
+        return { pointer: instancePath, detail: `must be one of ${params['allowedValues'].join(', ')}` };
       const choices = keyword === 'oneOf' || keyword === 'anyOf' ? (schema as { required?: string[] }[]) : [];
       const names = choices.flatMap((choice) => choice.required ?? []).join(', ');
-      if (names) return { pointer: instancePath, detail: `must have ${keyword === 'oneOf' ? 'exactly ' : ''}one of ${names}` };
+      if (names)
+        return { pointer: instancePath, detail: `must have ${keyword === 'oneOf' ? 'exactly ' : ''}one of ${names}` };
       return { pointer: instancePath, detail: message ?? keyword };
     });
   return faults.slice(0, 50);

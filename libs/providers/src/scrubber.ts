@@ -25,8 +25,8 @@ export class Scrubber {
     for (const form of [...this.#forms].sort((a, b) => b.length - a.length)) {
       text = text.replace(new RegExp(form.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gi'), '[secret]');
     }
-    // No token of anyone's is worth quoting.
-    text = text.replace(/eyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)*/g, '[token]');
+    // No token of anyone's is worth quoting. The look-behind keeps the search linear.
+    text = text.replace(/(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)*/g, '[token]');
     return text.length > limitChars ? `${text.slice(0, limitChars - 1)}…` : text;
   }
 }

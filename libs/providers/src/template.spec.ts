@@ -4,7 +4,10 @@ import { Secret } from '#vault';
 import { type Scope, Template, TemplateFault, UrlText } from './template';
 
 const inputs = { name: 'a b/ü&"', key: new Secret('canary-77'), base: new UrlText('https://h.example/'), dots: '..' };
-const scope: Scope = { inputs, steps: { s: { body: JSON.parse('{"list":[{"id":7}],"__proto__":{"x":"own"}}'), headers: {} } } };
+const scope: Scope = {
+  inputs,
+  steps: { s: { body: JSON.parse('{"list":[{"id":7}],"__proto__":{"x":"own"}}'), headers: {} } },
+};
 
 describe('a template', () => {
   it('escapes each value for where it lands', () => {
@@ -36,15 +39,37 @@ describe('a template', () => {
   });
 
   it('never reaches a prototype, whatever path it names', () => {
-    const magic = ['constructor', '__proto__', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', 'reveal', 'call', 'name', 'length'];
+    const magic = [
+      'constructor',
+      '__proto__',
+      'prototype',
+      'toString',
+      'valueOf',
+      'hasOwnProperty',
+      'reveal',
+      'call',
+      'name',
+      'length',
+    ];
     const word = fc.oneof(fc.constantFrom(...magic), fc.stringMatching(/^[a-z_]\w{0,6}$/));
     fc.assert(
       fc.property(
-        fc.constantFrom('inputs.key', 'inputs.base', 'steps', 'steps.s.headers', 'steps.s.body.list', 'steps.s', 'token', ''),
+        fc.constantFrom(
+          'inputs.key',
+          'inputs.base',
+          'steps',
+          'steps.s.headers',
+          'steps.s.body.list',
+          'steps.s',
+          'token',
+          '',
+        ),
         fc.array(word, { minLength: 1, maxLength: 4 }),
         (root, path) => {
           fc.pre(!(root === 'steps' && path[0] === 's') && !(root === 'inputs.base' && path[0] === 'text'));
-          fc.pre(!['body', 'headers', 'inputs', 'steps', 'size', 'first', 'last'].some((known) => path.includes(known)));
+          fc.pre(
+            !['body', 'headers', 'inputs', 'steps', 'size', 'first', 'last'].some((known) => path.includes(known)),
+          );
           const template = new Template(`{{${[root, ...path].filter(Boolean).join('.')}}}`);
           expect(template.value(scope)).toBeUndefined();
           expect(template.render(scope)).toBe('');
@@ -56,7 +81,10 @@ describe('a template', () => {
   });
 
   it('is either parsed or refused with its own error, whatever its text', () => {
-    const piece = fc.oneof(fc.string(), fc.constantFrom('{{', '}}', '{%', '%}', 'inputs.name', '|', 'base64', '-', '[0]', '"', ' '));
+    const piece = fc.oneof(
+      fc.string(),
+      fc.constantFrom('{{', '}}', '{%', '%}', 'inputs.name', '|', 'base64', '-', '[0]', '"', ' '),
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
         try {

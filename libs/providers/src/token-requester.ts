@@ -66,9 +66,10 @@ export function createTokenRequester(options: {
         for (const step of compiled.steps) {
           const request = writeRequest(step, scope, allowed, scrubber);
           answer = await network.exchange(request, signal ? AbortSignal.any([signal, deadline]) : deadline);
+          scope.steps![step.spec.id] = { body: answer.body, headers: answer.headers };
+          noteToken(compiled, scope, scrubber);
           const failure = failures.ofAnswer(answer, step.spec.fail_if);
           if (failure) throw failure;
-          scope.steps![step.spec.id] = { body: answer.body, headers: answer.headers };
         }
         return { ...readToken(compiled, scope, answer!, failures, scrubber, sent.sentAt), ...sent };
       } catch (error) {
@@ -79,6 +80,17 @@ export function createTokenRequester(options: {
     },
     close: () => network.close(),
   };
+}
+
+/** An error can come with a token: it must not be quoted either. */
+function noteToken({ token }: CompiledDefinition, scope: Scope, scrubber: Scrubber): void {
+  try {
+    const value = token.value.value(scope);
+    if (typeof value === 'string' && tokenPattern.test(value)) scrubber.add(value);
+  } catch (error) {
+    // Most failures have no token, or something else in its place.
+    if (!(error instanceof TemplateFault)) throw error;
+  }
 }
 
 function misconfigured(message: string, hint: string): ProviderError {
@@ -103,7 +115,6 @@ function readToken(
       answer,
     );
   }
-  scrubber.add(token);
   const tokenType = type?.isAbsent(scope) === false ? type.render(scope) : 'Bearer';
   if (tokenType.toLowerCase() !== 'bearer') {
     const message = `the provider issued a token of type "${scrubber.scrub(tokenType, 40)}", not Bearer`;

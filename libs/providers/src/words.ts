@@ -3,6 +3,9 @@ import type { Scrubber } from './scrubber';
 
 const telling = /err|fault|msg|messag|descr|detail|reason|title|status|code|hint/i;
 
+/** A form, or JSON that was cut off, with a token in it. */
+const holdsToken = /token['"\\]*\s*[=:]/i;
+
 /**
  * What the provider says about a failure, in its own words and scrubbed. Only fields with telling names are quoted, and
  * of a success only error pages: the rest of it may be a token, whole or cut off.
@@ -13,8 +16,9 @@ export function providerWords({ status, body, text }: WireAnswer, scrubber: Scru
     return told.length > 0 ? quote(Object.fromEntries(told), scrubber) : undefined;
   }
   const isMarkup = /^\s*</.test(text);
-  if (status >= 200 && status < 300 && !isMarkup) return undefined;
-  const words = isMarkup ? text.replace(/<(script|style)[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ') : text;
+  if ((status >= 200 && status < 300 && !isMarkup) || holdsToken.test(text)) return undefined;
+  // Both patterns read the text once, whatever it is: 64 KB of "<" must not hold the process up.
+  const words = isMarkup ? text.replace(/<(script|style)\b[^]*?(<\/\1>|$)/gi, ' ').replace(/<[^<>]*>/g, ' ') : text;
   return scrubber.scrub(words) || undefined;
 }
 

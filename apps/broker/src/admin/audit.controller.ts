@@ -1,6 +1,6 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsOptional, Length } from 'class-validator';
 import { Audit } from '#registry';
 import { Allow } from '../auth/allow';
 import { Problem } from '../problem';
@@ -9,8 +9,7 @@ import { PageQuery, pageRequest, pageView } from './page.dto';
 class AuditQuery extends PageQuery {
   @ApiPropertyOptional({ example: 'client:loyalty-eu' })
   @IsOptional()
-  @IsString()
-  @MaxLength(100)
+  @Length(1, 100, { message: '$property must be a string of 1 to 100 characters' })
   target?: string;
 }
 

@@ -1,10 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsIn, IsObject, IsOptional, Length, Matches } from 'class-validator';
 import { conditions } from '#tokens';
 import { AreLabels, labelPattern } from './labels';
 import { IsName } from './name';
 import { PageQuery } from './page.dto';
-import { Matches } from 'class-validator';
 
 const inputsDescription =
   'What the provider asks for. Secret ones are sealed at once and never come back out of any call.';
@@ -15,8 +14,7 @@ export class CreateClientDto {
   name: string;
 
   @ApiProperty({ example: 'capillary', description: 'Id of a provider definition.' })
-  @IsString()
-  @MaxLength(63)
+  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
   provider: string;
 
   @ApiProperty({
@@ -72,8 +70,7 @@ export class ListClientsQuery extends PageQuery {
 
   @ApiPropertyOptional()
   @IsOptional()
-  @IsString()
-  @MaxLength(63)
+  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
   provider?: string;
 
   @ApiPropertyOptional({ example: 'team=loyalty' })
@@ -83,7 +80,6 @@ export class ListClientsQuery extends PageQuery {
 
   @ApiPropertyOptional({ description: 'Part of the name.' })
   @IsOptional()
-  @IsString()
-  @MaxLength(63)
+  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
   q?: string;
 }

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { IsOptional, Length, Matches } from 'class-validator';
 import type { Grants } from '#registry';
 import { Problem } from '../problem';
 import { labelPattern } from './labels';
@@ -9,14 +9,12 @@ type GrantRecord = Awaited<ReturnType<Grants['create']>>;
 
 export class CreateGrantDto {
   @ApiProperty()
-  @IsString()
-  @MaxLength(63)
+  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
   service: string;
 
   @ApiPropertyOptional({ description: 'One client, by name.' })
   @IsOptional()
-  @IsString()
-  @MaxLength(63)
+  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
   client?: string;
 
   @ApiPropertyOptional({ example: 'team=loyalty', description: 'Every client carrying it, now and later.' })
@@ -28,14 +26,12 @@ export class CreateGrantDto {
 export class ListGrantsQuery extends PageQuery {
   @ApiPropertyOptional()
   @IsOptional()
-  @IsString()
-  @MaxLength(63)
+  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
   service?: string;
 
   @ApiPropertyOptional()
   @IsOptional()
-  @IsString()
-  @MaxLength(63)
+  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
   client?: string;
 }
 

@@ -103,7 +103,7 @@ function minTtl(given: unknown): number {
   const seconds = typeof given === 'string' && /^\d{1,6}$/.test(given) ? Number(given) : NaN;
   if (seconds <= maxMinTtlSeconds) return seconds;
   const detail = `min_ttl must be a whole number of seconds from 0 to ${maxMinTtlSeconds}`;
-  throw new Problem('validation_failed', `${detail}.`, { errors: [{ pointer: '/query/min_ttl', detail }] });
+  throw new Problem('validation_failed', `${detail}.`, { errors: [{ pointer: '/min_ttl', detail }] });
 }
 
 function prepare(token: ServableToken, client: string): PreparedReply {
