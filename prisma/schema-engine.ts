@@ -44,7 +44,11 @@ export async function openSchemaEngine(factory: SqlMigrationAwareDriverAdapterFa
   instantiate();
   // Its own log repeats every migration's SQL; what matters of it comes back as results and errors.
   const ignoreLog = (): void => undefined;
-  return engineGlue.SchemaEngine.new({ datamodels: undefined }, ignoreLog, bindMigrationAwareSqlAdapterFactory(factory));
+  return engineGlue.SchemaEngine.new(
+    { datamodels: undefined },
+    ignoreLog,
+    bindMigrationAwareSqlAdapterFactory(factory),
+  );
 }
 
 export const noFilters = { externalTables: [], externalEnums: [] };

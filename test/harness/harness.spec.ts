@@ -87,19 +87,25 @@ describe('a broker process', () => {
   });
 });
 
-test.each(['SIGINT', 'SIGKILL'] as const)('%s ends a test run together with its servers and folders', async (signal) => {
-  const leash = join(scratch, 'leash.js');
-  writeFileSync(leash, transformFileSync(join(__dirname, 'leash.ts'), { swcrc: true }).code);
-  const folder = mkdtempSync(join(scratch, 'server-'));
-  const source = `
+test.each(['SIGINT', 'SIGKILL'] as const)(
+  '%s ends a test run together with its servers and folders',
+  async (signal) => {
+    const leash = join(scratch, 'leash.js');
+    writeFileSync(leash, transformFileSync(join(__dirname, 'leash.ts'), { swcrc: true }).code);
+    const folder = mkdtempSync(join(scratch, 'server-'));
+    const source = `
     const server = require('node:child_process').spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
     require('./leash').leashProcess(server.pid, 'QUIT', ${JSON.stringify(folder)});
     console.log(server.pid);
     setInterval(() => {}, 1000);`;
-  writeFileSync(join(scratch, 'run.js'), source);
-  const run = spawn(process.execPath, [join(scratch, 'run.js')], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
-  const [line] = (await once(run.stdout, 'data')) as [Buffer];
-  const server = Number(line.toString());
-  process.kill(-(run.pid ?? 0), signal); // the whole group, as the terminal does
-  await until(() => !alive(server) && !existsSync(folder));
-});
+    writeFileSync(join(scratch, 'run.js'), source);
+    const run = spawn(process.execPath, [join(scratch, 'run.js')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    });
+    const [line] = (await once(run.stdout, 'data')) as [Buffer];
+    const server = Number(line.toString());
+    process.kill(-(run.pid ?? 0), signal); // the whole group, as the terminal does
+    await until(() => !alive(server) && !existsSync(folder));
+  },
+);

@@ -8,6 +8,7 @@ import { startPostgres } from './postgres';
 import type { Server } from './postgres';
 import type { Provisions } from './provisioned';
 import { provisionRedis } from './redis';
+import { redisProgram } from './redis-programs';
 
 export interface Provisioner {
   address: string;
@@ -55,6 +56,9 @@ export async function startProvisioner(): Promise<Provisioner> {
   http.listen(0, '127.0.0.1').unref();
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
+
+  // Installing Redis, or pulling its image, may take longer than the suite that asks for it may.
+  if (!process.env.REDIS_URL && !redisProgram()) await onceMade('redis').catch(() => undefined);
 
   return {
     address: `http://127.0.0.1:${port}/${secret}`,

@@ -53,7 +53,7 @@ export async function provisionRedis(): Promise<Server> {
   if (program) return { origin: program, ...(await startProgram(program, [])) };
   throw new Error(
     'No Redis for the tests. Install redis-server or valkey-server (apt-get install redis-server, brew install redis), ' +
-      `or start Docker, or set REDIS_URL.\n- PATH: neither redis-server nor valkey-server\n- Docker: no engine answers\n- ${refusal}`,
+      `or start Docker, or set REDIS_URL.\n- PATH: neither redis-server nor valkey-server\n- Docker: no engine answers\n- ${refusal ?? 'apt-get: installed one, but not on PATH'}`,
   );
 }
 
@@ -61,10 +61,14 @@ async function startProgram(program: string, options: string[], fixedPort?: numb
   const port = fixedPort ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-redis-'));
   const quiet = ['--save', '', '--appendonly', 'no', '--loglevel', 'warning'];
-  const server = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...quiet, ...options], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const server = spawn(
+    program,
+    ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...quiet, ...options],
+    {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += chunk));
   const exited = once(server, 'exit').catch(() => undefined);

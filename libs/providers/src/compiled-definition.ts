@@ -123,7 +123,7 @@ class Compiler {
     const url = this.#template(source, { at, steps, position, secrets: false });
     const leading = parsePath(/^\{\{\s*([\w.]+)\s*\}\}/.exec(source)?.[1] ?? '');
     const isUrlInput = (path: Path) => path[0] === 'inputs' && this.source.inputs[path[1]!]?.format === 'url';
-    if (leading ? !isUrlInput(leading) : !/^https:\/\//.test(source)) {
+    if (leading ? !isUrlInput(leading) : !source.startsWith('https://')) {
       this.#fault(at, 'must begin with https:// or with an input of format url');
     }
     const authority = leading ? '' : (/^https:\/\/[^/?#]*/.exec(source)?.[0] ?? '');

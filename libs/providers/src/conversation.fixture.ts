@@ -63,9 +63,10 @@ export class Conversation {
   async failure(answer: Answer, definition = capillary): Promise<Failure & { code: string }> {
     this.answer = answer;
     const error: unknown = await this.request(definition).catch((caught: unknown) => caught);
-    expect(error).toBeInstanceOf(ProviderError);
-    expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain('canary');
-    const { code, failure } = error as ProviderError;
+    if (!(error instanceof ProviderError)) throw new Error('not a failure of the provider', { cause: error });
+    const told = inspect(error, { depth: Infinity, showHidden: true });
+    if (told.includes('canary')) throw new Error(`a canary is told: ${told}`);
+    const { code, failure } = error;
     return { code, ...failure };
   }
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { AddressRefused } from './connector';
 import { holds } from './condition';
 import type { ProviderDefinition } from './definition';
@@ -104,12 +105,11 @@ export class Failures {
 
   /** A copy with nothing but code and message: the original may hold the request, or a part of the answer. */
   #safeCause(error: unknown): Error & { code: string } {
-    const known = error instanceof Error ? error : new Error('unknown');
-    const first = known instanceof AggregateError && known.errors[0] instanceof Error ? known.errors[0] : known;
-    const code = 'code' in first && typeof first.code === 'string' ? first.code : '';
-    return Object.assign(new Error(this.scrubber.scrub(first.message || first.name)), {
-      code: this.scrubber.scrub(code, 64),
-    });
+    const known: Partial<AggregateError> = types.isNativeError(error) ? error : {};
+    // Of several addresses that were tried, the first one speaks for all.
+    const { code = '', message, name } = (known.errors?.[0] ?? known) as Partial<NodeJS.ErrnoException>;
+    const text = this.scrubber.scrub(message || name || 'unknown');
+    return Object.assign(new Error(text), { code: this.scrubber.scrub(String(code), 64) });
   }
 }
 
@@ -125,6 +125,7 @@ const networkHints: Record<string, string> = {
   ECONNREFUSED: 'Nothing listens there: check host and port of the URL.',
   UND_ERR_CONNECT_TIMEOUT: 'No connection came about: check host and port, and that a firewall lets the broker out.',
   CERT_HAS_EXPIRED: "The provider's certificate has expired: the provider has to renew it.",
+  CERT_NOT_YET_VALID: "The provider's certificate is not valid yet: check the clock of the broker's machine.",
   ERR_TLS_CERT_ALTNAME_INVALID: "The provider's certificate is for another host: check the URL.",
   DEPTH_ZERO_SELF_SIGNED_CERT:
     'The certificate is self-signed: add its authority with NODE_EXTRA_CA_CERTS if it is to be trusted.',

@@ -22,7 +22,7 @@ const leaf = fc.oneof(
   fc.string({ unit: 'binary' }),
 );
 // A token stands where tokens stand; in the words about an error only once it stands there too.
-const token = fc.oneof(leaf, fc.constant(tokenCanary));
+const tokenLeaf = fc.oneof(leaf, fc.constant(tokenCanary));
 const echoedToken = fc.constant({
   access_token: tokenCanary,
   error: tokenCanary,
@@ -31,12 +31,12 @@ const echoedToken = fc.constant({
 });
 const shaped = fc.record(
   {
-    data: fc.oneof(leaf, fc.record({ accessToken: token, ttlSeconds: leaf }, { requiredKeys: [] })),
+    data: fc.oneof(leaf, fc.record({ accessToken: tokenLeaf, ttlSeconds: leaf }, { requiredKeys: [] })),
     errors: fc.oneof(
       leaf,
       fc.array(fc.oneof(leaf, fc.record({ code: leaf, message: leaf }, { requiredKeys: [] })), { maxLength: 3 }),
     ),
-    access_token: token,
+    access_token: tokenLeaf,
     token_type: leaf,
     expires_in: leaf,
     error: leaf,
@@ -48,7 +48,9 @@ const deep = fc.constantFrom(
   '['.repeat(30_000) + ']'.repeat(30_000),
   `{"error":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
 );
+const usable = JSON.stringify({ access_token: tokenCanary, data: { accessToken: tokenCanary, ttlSeconds: 60 } });
 const body = fc.oneof(
+  fc.constant(usable),
   fc
     .oneof({ weight: 9, arbitrary: shaped }, { weight: 1, arbitrary: echoedToken })
     .map((value) => JSON.stringify(value)),

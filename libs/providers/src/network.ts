@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, unzip } from 'node:zlib';
 import { Agent, type Dispatcher } from 'undici';
-import { AllowedOrigins } from './address';
+import type { AllowedOrigins } from './address';
 import type { Answer } from './condition';
 import { guardedConnector } from './connector';
 

@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
-import { Conversation, capillary, clientSecret, oauth } from './conversation.fixture';
-import type { Answer } from './conversation.fixture';
+import { type Answer, Conversation, capillary, clientSecret, oauth } from './conversation.fixture';
 import type { ProviderError } from './errors';
 import { parseDefinition } from './parse-definition';
 

@@ -3,7 +3,7 @@ import { AllowedOrigins } from './address';
 import type { Clock } from './clock';
 import type { CompiledDefinition } from './compiled-definition';
 import type { ProviderDefinition } from './definition';
-import { ProviderError, ProviderMisconfigured } from './errors';
+import { type ProviderError, ProviderMisconfigured } from './errors';
 import { Failures } from './failure';
 import { checkInputs } from './inputs';
 import type { IssuedToken } from './issued-token';

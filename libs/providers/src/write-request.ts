@@ -1,4 +1,4 @@
-import { AllowedOrigins, urlFault } from './address';
+import { type AllowedOrigins, urlFault } from './address';
 import type { CompiledDefinition, CompiledStep, Fields, JsonNode } from './compiled-definition';
 import { ProviderMisconfigured } from './errors';
 import type { CheckedInputs } from './inputs';

@@ -105,7 +105,8 @@ export class TokenService {
   /** Stores a token that was got while the client was registered or changed, so that it is not asked for twice. */
   async admit(client: RenewableClient, issued: IssuedToken): Promise<void> {
     await this.#store.change(client.id, client.secretVersion, leaseMs); // nobody else claims it in this moment
-    const answer = await this.#store.claimOne(client.id);
+    const { token } = await this.#store.read(client.id);
+    const answer = await this.#store.claimOne(client.id, token?.generation);
     if (answer.outcome === 'claimed') await this.#renewer.store(answer.claim, client, issued, 'on demand');
   }
 
