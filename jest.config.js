@@ -28,8 +28,6 @@ module.exports = {
   moduleNameMapper: {
     '^#(vault|providers|tokens|registry)$': '<rootDir>/libs/$1/src/index.ts',
     '^#migrations$': '<rootDir>/prisma/migrate.ts',
-    // Prisma's generated client names its own files as they will be called once compiled.
-    '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
   },
   globalSetup: '<rootDir>/test/harness/global-setup.ts',
   globalTeardown: '<rootDir>/test/harness/global-teardown.ts',

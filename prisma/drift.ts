@@ -7,7 +7,7 @@ import { migrationsFolder, prismaFolder, readMigrations } from './migrations-fol
 import { OwnConnections } from './own-connections';
 import { noFilters, openSchemaEngine } from './schema-engine';
 
-export interface Sources {
+interface Sources {
   /** Default: the project's `prisma/schema.prisma`. */
   schema?: string;
   /** Default: the project's `prisma/migrations`. */

@@ -2,7 +2,7 @@ import { DriverAdapterError } from '@prisma/driver-adapter-utils';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 
 /** A script that the database refused, with what it said. */
-export interface RefusedScript {
+interface RefusedScript {
   script: string;
   error: unknown;
 }

@@ -5,8 +5,6 @@ import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapt
 import * as engineGlue from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
 
-export type { SchemaEngine };
-
 /** Node has it; the types of Node 20 and TypeScript's lib without DOM do not. */
 declare const WebAssembly: {
   Module: new (program: Uint8Array) => object;

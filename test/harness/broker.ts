@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { leashProcess } from './leash';
+import { leashProcess, letGo } from './leash';
 import { provisioned } from './provisioned';
 
 export interface RunningBroker {
@@ -46,32 +46,35 @@ export async function startBroker({
   broker.stdout.on('data', (chunk) => (printed += chunk));
   broker.stderr.on('data', (chunk) => (printed += chunk));
   const closed = once(broker, 'close');
+  letGo(broker);
 
+  let late: NodeJS.Timeout | undefined;
   const url = await new Promise<string>((resolve, reject) => {
-    const lines = createInterface({ input: broker.stdout });
     const fail = (why: string): void => reject(new Error(`The broker ${why}. It printed:\n${printed}`));
-    const late = setTimeout(() => fail(`did not listen within ${bootSeconds} s`), bootSeconds * 1000);
-    lines.on('line', (line) => {
+    late = setTimeout(() => fail(`did not listen within ${bootSeconds} s`), bootSeconds * 1000);
+    void closed.then(([code, signal]) => fail(`ended (${signal ?? code}) before it listened`));
+    createInterface({ input: broker.stdout }).on('line', (line) => {
       const address = listeningAt(line);
       if (address) resolve(address);
     });
-    void closed.then(([code, signal]) => fail(`ended (${signal ?? code}) before it listened`));
-    void closed.finally(() => clearTimeout(late));
-    lines.on('close', () => clearTimeout(late));
-  }).catch(async (error: unknown) => {
-    await end();
-    throw error;
-  });
+  })
+    .catch(async (error: unknown) => {
+      await end();
+      throw error;
+    })
+    .finally(() => clearTimeout(late));
 
   return {
     url,
     pid,
     kill: async (signal = 'SIGKILL') => {
+      broker.ref();
       broker.kill(signal);
       if (!['SIGSTOP', 'SIGCONT'].includes(signal)) await closed;
       return broker.exitCode;
     },
     stop: async () => {
+      broker.ref();
       await end();
       await closed;
     },

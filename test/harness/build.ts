@@ -33,7 +33,8 @@ async function tool(name: string, args: string[]): Promise<void> {
     await run(join(root, 'node_modules', '.bin', name), args, { cwd: root });
   } catch (error) {
     const { message, stdout, stderr } = error as Error & { stdout?: string; stderr?: string };
-    throw new Error(`${name} ${args.join(' ')} failed: ${[message, stdout, stderr].filter(Boolean).join('\n')}`);
+    const said = [message, stdout, stderr].filter(Boolean).join('\n');
+    throw new Error(`${name} ${args.join(' ')} failed: ${said}`, { cause: error });
   }
 }
 

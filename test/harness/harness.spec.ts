@@ -90,8 +90,10 @@ describe('a broker process', () => {
 test.each(['SIGINT', 'SIGKILL'] as const)(
   '%s ends a test run together with its servers and folders',
   async (signal) => {
-    const leash = join(scratch, 'leash.js');
-    writeFileSync(leash, transformFileSync(join(__dirname, 'leash.ts'), { swcrc: true }).code);
+    for (const name of ['leash', 'provisioned']) {
+      const { code } = transformFileSync(join(__dirname, `${name}.ts`), { swcrc: true });
+      writeFileSync(join(scratch, `${name}.js`), code);
+    }
     const folder = mkdtempSync(join(scratch, 'server-'));
     const source = `
     const server = require('node:child_process').spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });

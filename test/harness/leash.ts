@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { provisionerVariable, runPidVariable } from './provisioned';
 
 /**
@@ -19,13 +21,18 @@ export function leash(script: string, args: string[]): () => Promise<void> {
     cwd: '/',
   });
   const ended = once(shell, 'exit');
-  shell.unref();
-  (shell.stdin as unknown as { unref(): void }).unref();
+  letGo(shell);
   return async () => {
     shell.ref();
     shell.stdin.end();
     if (shell.exitCode === null) await ended;
   };
+}
+
+/** What a suite forgot to stop must not keep Jest from ending: its leash stops it then. */
+export function letGo(child: ChildProcess): void {
+  child.unref();
+  for (const stream of child.stdio) (stream as Socket | null)?.unref();
 }
 
 let following = false;

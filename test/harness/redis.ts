@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from './free-port';
-import { leash, leashProcess } from './leash';
+import { leash, leashProcess, letGo } from './leash';
 import type { Server } from './postgres';
 import { provisioned } from './provisioned';
 import { dockerAnswers, installRedis, redisProgram } from './redis-programs';
@@ -71,6 +71,7 @@ async function startProgram(program: string, options: string[], fixedPort?: numb
   );
   let output = '';
   for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += chunk));
+  letGo(server);
   const exited = once(server, 'exit').catch(() => undefined);
   const end = leashProcess(server.pid ?? 0, 'KILL', folder);
   const until = Date.now() + bootSeconds * 1000;
@@ -86,6 +87,7 @@ async function startProgram(program: string, options: string[], fixedPort?: numb
     url: `redis://127.0.0.1:${port}`,
     port,
     kill: async (signal = 'SIGKILL') => {
+      server.ref();
       server.kill(signal);
       if (!['SIGSTOP', 'SIGCONT', 'SIGUSR1'].includes(signal) && !ended()) await exited;
     },

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProviderError } from '#providers';
-import { NotFound, UnknownProvider } from '#registry';
+import { isDatabaseUnavailable, UnknownProvider } from '#registry';
 import { TokenUnavailable } from '#tokens';
 import { type ErrorCode, Problem, problemBody, problemTypes } from './problem';
 
@@ -44,7 +44,8 @@ function answerTo(error: unknown): Answer {
     const errors = [{ pointer: '/provider', detail: error.message }];
     return { code: error.code, detail: sentence(error.message), more: { hint, errors } };
   }
-  if (error instanceof NotFound) return { code: error.code, detail: sentence(error.message) };
+  if (isDatabaseUnavailable(error))
+    return { code: 'database_unavailable', detail: 'The database cannot be reached just now.' };
   const known = errorCode(error);
   if (known) return { code: known, detail: sentence((error as Error).message) };
   return fromFramework(error) ?? { code: 'internal', detail: 'The request could not be carried out.' };
@@ -75,14 +76,10 @@ function providerError({ code, failure }: ProviderError): Answer {
   };
 }
 
-/** The libs' own errors carry one of our codes; Prisma's and Node's carry others. */
+/** The libs' own errors carry one of our codes; those of libraries carry others. */
 function errorCode(error: unknown): ErrorCode | undefined {
   const { code } = (error ?? {}) as { code?: unknown };
-  if (typeof code !== 'string') return undefined;
-  if (code in problemTypes) return code as ErrorCode;
-  // Prisma: P1001 cannot reach, P1002 timed out, P1008 operation timed out, P1017 closed, P2024 no free connection.
-  const gone = /^(P1001|P1002|P1008|P1017|P2024|P2028|ECONNREFUSED|ECONNRESET|ETIMEDOUT|57P0[1-3])$/;
-  return gone.test(code) ? 'database_unavailable' : undefined;
+  return typeof code === 'string' && Object.hasOwn(problemTypes, code) ? (code as ErrorCode) : undefined;
 }
 
 /** What Fastify and Nest refuse before any handler of ours is reached. */

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { applyMigrations, pendingMigrations } from '#migrations';
-import { type Database, embeddedAdapter, openDatabase, postgresAdapter } from '#registry';
+import { type Database, migratingAdapter, openDatabase, openEmbedded, postgresAdapter } from '#registry';
 import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
 import { KeyRing, newMasterKey } from '#vault';
 import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile } from './config';
@@ -15,12 +15,17 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+interface OpenDatabase {
+  database: Database;
+  close(): Promise<void>;
+}
+
 const waitForRedisMs = 3_000;
 
 /** @throws InvalidConfig when the database cannot be reached: a start refused beats a start half-configured */
 export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
   const keyRing = config.keyRing ?? firstKeyRing(config.dataDir, logger);
-  const database =
+  const { database, close } =
     config.databaseUrl === undefined
       ? await embedded(config.dataDir, logger)
       : await postgres(config.databaseUrl, logger);
@@ -31,15 +36,15 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
     keyRing,
     pendingMigrations: () => pendingMigrations((sql) => database.$queryRawUnsafe(sql)),
     close: async () => {
-      await Promise.allSettled([store.close(), database.$disconnect()]);
+      await Promise.allSettled([store.close(), close()]);
     },
   };
 }
 
-async function postgres(url: string, logger: Logger): Promise<Database> {
+async function postgres(url: string, logger: Logger): Promise<OpenDatabase> {
   const { host, pathname } = new URL(url);
   try {
-    await applyMigrations(postgresAdapter(url), { log: (line) => logger.info(line) });
+    await applyMigrations(migratingAdapter(url), { log: (line) => logger.info(line) });
   } catch (error) {
     const { message, cause } = error as { message: string; cause?: { kind?: string; originalMessage?: string } };
     const why =
@@ -48,14 +53,16 @@ async function postgres(url: string, logger: Logger): Promise<Database> {
         : (cause?.originalMessage ?? message);
     throw new InvalidConfig([`DATABASE_URL: the database at ${host}${pathname} cannot be used: ${why}`]);
   }
-  return openDatabase(postgresAdapter(url));
+  const database = openDatabase(postgresAdapter(url));
+  return { database, close: () => database.$disconnect() };
 }
 
-async function embedded(dataDir: string, logger: Logger): Promise<Database> {
+async function embedded(dataDir: string, logger: Logger): Promise<OpenDatabase> {
   mkdirSync(dataDir, { recursive: true });
-  const adapter = await embeddedAdapter(embeddedDatabase(dataDir));
+  const { adapter, close } = await openEmbedded(embeddedDatabase(dataDir));
   await applyMigrations(adapter, { log: (line) => logger.debug(line) });
-  return openDatabase(adapter);
+  const database = openDatabase(adapter);
+  return { database, close: () => database.$disconnect().then(close) };
 }
 
 async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<TokenStore> {

@@ -7,6 +7,11 @@ export type Database = PrismaClient;
 /** What a mutation may use: the client, or the transaction that it is part of. */
 export type Transaction = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
 
+/** PostgreSQL at a URL, for migrations: they may take their time. */
+export function migratingAdapter(url: string): SqlMigrationAwareDriverAdapterFactory {
+  return new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5_000 });
+}
+
 /** PostgreSQL at a URL. Connects at the first query; a query never waits long for a connection. */
 export function postgresAdapter(url: string): SqlMigrationAwareDriverAdapterFactory {
   return new PrismaPg({

@@ -47,6 +47,26 @@ export class UnknownProvider extends Error {
   }
 }
 
+// Prisma: P1001 cannot reach, P1002 and P1008 timed out, P1017 closed, P2024 no free connection, P2028 no transaction.
+const unavailableCodes = /^(P1001|P1002|P1008|P1017|P2024|P2028|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|57P0[1-3])$/;
+const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
+const unavailableWords = /Connection terminated|timeout exceeded when trying to connect|read timeout|connection error/i;
+
+/** Whether the database, and not the query, is to blame. Prisma and its driver have many ways to say so. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, kind, message, cause, meta } = error as {
+    [name in 'code' | 'kind' | 'message' | 'cause']?: unknown;
+  } & { meta?: { driverAdapterError?: unknown } };
+  return (
+    (typeof code === 'string' && unavailableCodes.test(code)) ||
+    unavailableKinds.includes(String(kind)) ||
+    (typeof message === 'string' && unavailableWords.test(message)) ||
+    isDatabaseUnavailable(cause) ||
+    isDatabaseUnavailable(meta?.driverAdapterError)
+  );
+}
+
 /** PostgreSQL's unique_violation as Prisma reports it. */
 export function isUniqueViolation(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'P2002';

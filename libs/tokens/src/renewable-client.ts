@@ -43,13 +43,18 @@ export class RenewableClients {
     if (cached && this.clock.monotonic() - cached.loadedAt < reloadAfterMs) return cached.client;
     try {
       const client = await this.loadClient(clientId);
-      if (client) this.#cache.set(clientId, { client, loadedAt: this.clock.monotonic() });
+      if (client) this.remember(client);
       else this.#cache.delete(clientId);
       return client;
     } catch (error) {
       if (cached) return cached.client;
       throw new ClientNotLoaded({ cause: error });
     }
+  }
+
+  /** As it is at this moment, so that it need not be loaded. */
+  remember(client: RenewableClient): void {
+    this.#cache.set(client.id, { client, loadedAt: this.clock.monotonic() });
   }
 
   /** It was changed: what is in memory must not be used again. */

@@ -107,7 +107,9 @@ export class TokenService {
     await this.#store.change(client.id, client.secretVersion, leaseMs); // nobody else claims it in this moment
     const { token } = await this.#store.read(client.id);
     const answer = await this.#store.claimOne(client.id, token?.generation);
-    if (answer.outcome === 'claimed') await this.#renewer.store(answer.claim, client, issued, 'on demand');
+    if (answer.outcome !== 'claimed') return;
+    this.#clients.remember(client);
+    await this.#renewer.store(answer.claim, client, issued, 'on demand');
   }
 
   /** The client's secret or inputs were changed: renew at once, and store nothing got with what was before. */

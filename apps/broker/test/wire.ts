@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** A wire to a server, that can be cut and mended while the server itself goes on for everybody else. */
+export interface Wire {
+  url: string;
+  cut(): void;
+  mend(): void;
+  close(): Promise<void>;
+}
+
+/** @param url of the server; the wire's own URL differs in host and port only */
+export async function startWire(url: string): Promise<Wire> {
+  const target = new URL(url);
+  const sockets = new Set<Socket>();
+  let whole = true;
+  const server = createServer((incoming) => {
+    if (!whole) return incoming.destroy();
+    const outgoing = connect(Number(target.port), target.hostname);
+    for (const socket of [incoming, outgoing]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    }
+    incoming.pipe(outgoing).pipe(incoming);
+    incoming.on('close', () => outgoing.destroy());
+    outgoing.on('close', () => incoming.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const own = new URL(url);
+  own.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const drop = (): void => sockets.forEach((socket) => socket.destroy());
+  return {
+    url: own.href,
+    cut: () => {
+      whole = false;
+      drop();
+    },
+    mend: () => (whole = true),
+    close: async () => {
+      server.close();
+      drop();
+      await once(server, 'close');
+    },
+  };
+}

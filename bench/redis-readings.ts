@@ -1,0 +1,60 @@
+import type { Redis } from 'ioredis';
+
+export interface RedisReading {
+  /** Scripts run. */
+  scripts: number;
+  /** Commands that scripts ran, and those sent on their own. */
+  commands: number;
+  /** Each renewal that stores a token publishes once. */
+  published: number;
+  /** User and system time of the whole process. */
+  cpuSeconds: number;
+  /** Of that, spent running scripts; the rest goes to sockets and waking up. */
+  scriptSeconds: number;
+}
+
+const scriptCalls = ['eval', 'evalsha', 'fcall'];
+/** The measurement's own. */
+const notCounted = ['info'];
+
+export async function readRedis(redis: Redis): Promise<RedisReading> {
+  const [stats, cpu] = [fields(await redis.info('commandstats')), fields(await redis.info('cpu'))];
+  const calls = new Map<string, number>();
+  let scriptMicros = 0;
+  for (const [name, value] of stats) {
+    const command = name.replace(/^cmdstat_/, '').split('|')[0]!;
+    if (scriptCalls.includes(command)) scriptMicros += Number(/usec=(\d+)/.exec(value)?.[1] ?? 0);
+    calls.set(command, (calls.get(command) ?? 0) + Number(/calls=(\d+)/.exec(value)?.[1] ?? 0));
+  }
+  const count = (chosen: (name: string) => boolean): number =>
+    [...calls].reduce((sum, [name, times]) => (chosen(name) ? sum + times : sum), 0);
+  return {
+    scripts: count((name) => scriptCalls.includes(name)),
+    commands: count((name) => !scriptCalls.includes(name) && !notCounted.includes(name)),
+    published: calls.get('publish') ?? 0,
+    cpuSeconds: Number(cpu.get('used_cpu_user')) + Number(cpu.get('used_cpu_sys')),
+    scriptSeconds: scriptMicros / 1_000_000,
+  };
+}
+
+export async function usedMemoryBytes(redis: Redis): Promise<number> {
+  return Number(fields(await redis.info('memory')).get('used_memory'));
+}
+
+/** Bytes of all keys as Redis accounts them, and of the sealed tokens inside them; and how many tokens these are. */
+export async function keyBytes(redis: Redis): Promise<{ all: number; sealed: number; tokens: number }> {
+  let [all, sealed, tokens] = [0, 0, 0];
+  for await (const keys of redis.scanStream({ match: 'tb1:*', count: 500 }) as AsyncIterable<string[]>) {
+    const sizes = await Promise.all(keys.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)));
+    const lengths = await Promise.all(keys.filter((key) => key.includes(':c:')).map((key) => redis.hstrlen(key, 't')));
+    for (const size of sizes) all += size ?? 0;
+    for (const size of lengths) sealed += size;
+    tokens += lengths.filter((size) => size > 0).length;
+  }
+  return { all, sealed, tokens };
+}
+
+function fields(info: string): Map<string, string> {
+  const pairs = info.split('\r\n').map((line) => line.split(':') as [string, string?]);
+  return new Map(pairs.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+}

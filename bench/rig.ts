@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { BrokerApi } from './broker-api';
+import type { Cores } from './cores';
+import { installRedis, redisProgram, startPostgres, startRedis } from './harness';
+import { type Program, startProgram } from './program';
+
+/** One broker on a PostgreSQL, a Redis and a provider of its own: real processes, nothing shared with another rig. */
+export interface Rig {
+  broker: Program;
+  api: BrokerApi;
+  databaseUrl: string;
+  redisUrl: string;
+  simulator: Program;
+  stop(): Promise<void>;
+}
+
+export async function startRig(cores: Cores | undefined, nodeOptions: string[] = []): Promise<Rig> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const stopOne of stops.splice(0).reverse()) await stopOne();
+  };
+  try {
+    const postgres = await startPostgres();
+    stops.push(postgres.stop);
+    const database = await createDatabase(postgres.url);
+    stops.push(database.drop);
+    const redis = await privateRedis();
+    stops.push(redis.stop);
+    const simulator = await startProgram('apps/simulator/src/main.js', { PORT: '0', CHEAP_TOKENS: '1' });
+    stops.push(simulator.stop);
+    const adminKey = randomBytes(24).toString('hex');
+    const env = {
+      PORT: '0',
+      HOST: '127.0.0.1',
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      MASTER_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+      BOOTSTRAP_ADMIN_KEY: adminKey,
+      ALLOWED_PROVIDER_HOSTS: simulator.url,
+    };
+    const broker = await startProgram('apps/broker/src/main.js', env, cores?.server, nodeOptions);
+    stops.push(broker.stop);
+    const api = new BrokerApi(broker.url, adminKey, simulator.url);
+    return { broker, api, databaseUrl: database.url, redisUrl: redis.url, simulator, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Never one that others use: its counts and its memory are what is measured. */
+async function privateRedis(): ReturnType<typeof startRedis> {
+  const refusal = redisProgram() ? undefined : await installRedis();
+  if (refusal !== undefined) throw new Error(`The bench needs redis-server or valkey-server on PATH (${refusal})`);
+  return startRedis();
+}
+
+/** A database of one's own, since DATABASE_URL may name a server that stays. */
+async function createDatabase(server: string): Promise<{ url: string; drop: () => Promise<void> }> {
+  const name = `token_broker_bench_${randomBytes(4).toString('hex')}`;
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  await statement(server, `CREATE DATABASE "${name}"`);
+  return { url: url.href, drop: () => statement(server, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`) };
+}
+
+async function statement(server: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: server });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}
