@@ -34,11 +34,17 @@ export async function measureRedisMemory({ clients, cores, say }: MemoryOptions)
     const token = (JSON.parse(body) as { access_token: string }).access_token;
     const note = `token of ${token.length} bytes, ${clients} clients`;
     return [
-      { measure: 'keys', figure: bytes.all / clients, unit: 'bytes', bar: { atMost: 2_048 }, note },
+      {
+        measure: 'Redis memory per client, its keys',
+        figure: bytes.all / clients,
+        unit: 'bytes',
+        bar: { atMost: 2_048 },
+        note,
+      },
       { measure: '… of which the sealed token', figure: bytes.sealed / clients, unit: 'bytes' },
       { measure: '… of which all else', figure: (bytes.all - bytes.sealed) / clients, unit: 'bytes' },
       {
-        measure: 'all that Redis grew by',
+        measure: 'Redis memory per client, all that Redis grew by',
         figure: grown / clients,
         unit: 'bytes',
         note: 'with its connections and scripts',

@@ -51,7 +51,7 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 /** Each can also be given as `NAME_FILE`, a file holding the value. */
 const secrets = ['DATABASE_URL', 'REDIS_URL', 'MASTER_KEYS', 'BOOTSTRAP_ADMIN_KEY'] as const;
 const commandTimeoutMs = 10_000;
-export const newMasterKeyHint = `make one with: echo "k1:$(openssl rand -base64 32)"`;
+const newMasterKeyHint = `make one with: echo "k1:$(openssl rand -base64 32)"`;
 
 const integer = Transform(({ value }) => (/^\d+$/.test(String(value)) ? Number(value) : value));
 const list = Transform(({ value }) =>

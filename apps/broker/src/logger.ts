@@ -14,7 +14,7 @@ export function createLogger(level: string): Logger {
 }
 
 /** Type, message, code and causes; never the other properties, for libraries hang requests and rows on their errors. */
-export function describeError(error: unknown): Record<string, unknown> {
+function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const { code } = error as { code?: unknown };
   return {

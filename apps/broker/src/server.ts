@@ -11,7 +11,7 @@ import { serveOpenApi } from './openapi';
 import { type FieldFault, Problem } from './problem';
 import { registerTokenRoute } from './tokens/token.route';
 
-export const bodyLimitBytes = 64 * 1024;
+const bodyLimitBytes = 64 * 1024;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const inboundId = /^[\w.-]{1,64}$/;

@@ -38,8 +38,8 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-export const adminKey = 'an-admin-key-that-an-operator-chose-0001';
-export const masterKeys = `k1:${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
+const adminKey = 'an-admin-key-that-an-operator-chose-0001';
+const masterKeys = `k1:${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 
 export async function startFleet(replicas = 1, more: Record<string, string> = {}): Promise<Fleet> {
   const [database, redis, simulator] = await Promise.all([createDatabase(), startRedis(), startSimulator({ port: 0 })]);
@@ -118,10 +118,10 @@ export async function ask(
 }
 
 /** Asks again until the answer is the one that is waited for; fails with the last answer when it does not come. */
-export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = 10_000): Promise<T> {
+export async function until<T>(look: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = 10_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
-    const answer = await ask();
+    const answer = await look();
     if (wanted(answer)) return answer;
     if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms; the last answer: ${JSON.stringify(answer)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

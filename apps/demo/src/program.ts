@@ -11,10 +11,9 @@ export interface RunningProgram {
 /** Starts one of the built programs beside this one and waits until it says where it listens. */
 export async function startProgram(name: 'broker' | 'simulator', env: Record<string, string>): Promise<RunningProgram> {
   const script = join(__dirname, '..', '..', name, 'src', 'main.js');
-  const { PATH = '' } = process.env;
   // A process group of its own: Ctrl-C reaches this program alone, which then stops the others in order.
   const child = spawn(process.execPath, ['--enable-source-maps', script], {
-    env: { PATH, ...env },
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

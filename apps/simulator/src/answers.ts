@@ -13,7 +13,7 @@ export interface Handled {
 }
 
 /** Capillary's code for a key and secret that do not match. */
-export const refusalCode = 320001;
+const refusalCode = 320001;
 
 /** `ttl` undefined leaves the field out. */
 export function tokenAnswer(accessToken: string, ttl: unknown): Answer {

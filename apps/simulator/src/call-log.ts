@@ -1,5 +1,5 @@
 /** How many calls and tokens are remembered one by one; the counts go on beyond it. */
-export const remembered = 10_000;
+const remembered = 10_000;
 
 export interface Call {
   /** ms since 1970, on the simulator's clock, when the request had arrived. */

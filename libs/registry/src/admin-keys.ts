@@ -2,7 +2,7 @@ import type { ApiKeys, Secret } from '#vault';
 import type { Role } from './access';
 import { type By, record } from './audit';
 import type { Database, Transaction } from './database';
-import { NotFound } from './errors';
+import { LastAdminKey, NotFound } from './errors';
 import type { KeyRecord } from './services';
 
 export interface AdminKeyRecord extends KeyRecord {
@@ -86,16 +86,6 @@ export class AdminKeys {
     const detail = { name, role, expires_at: expiresAt?.toISOString() ?? null };
     await record(tx, by, 'admin_key.issued', `key:${prefix}`, detail);
     return { ...(row as AdminKeyRecord), key };
-  }
-}
-
-/** Revoking it would lock everybody out. */
-export class LastAdminKey extends Error {
-  readonly code = 'last_admin_key';
-
-  constructor() {
-    super('this is the last usable key of role admin');
-    this.name = 'LastAdminKey';
   }
 }
 

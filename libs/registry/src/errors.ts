@@ -47,6 +47,16 @@ export class UnknownProvider extends Error {
   }
 }
 
+/** Revoking it would lock everybody out. */
+export class LastAdminKey extends Error {
+  readonly code = 'last_admin_key';
+
+  constructor() {
+    super('this is the last usable key of role admin');
+    this.name = 'LastAdminKey';
+  }
+}
+
 // Prisma: P1001 cannot reach, P1002 and P1008 timed out, P1017 closed, P2024 no free connection, P2028 no transaction.
 const unavailableCodes = /^(P1001|P1002|P1008|P1017|P2024|P2028|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|57P0[1-3])$/;
 const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];

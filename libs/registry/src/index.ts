@@ -1,10 +1,10 @@
 export { Access, type ClientAccess, type KeyAccess, type Role } from './access';
-export { AdminKeys, bootstrapPrefix, LastAdminKey } from './admin-keys';
+export { AdminKeys, bootstrapPrefix } from './admin-keys';
 export { Audit, type By } from './audit';
 export { type ClientRecord, Clients, type Inputs } from './clients';
 export { type Database, migratingAdapter, openDatabase, postgresAdapter } from './database';
 export { openEmbedded } from './embedded-database';
-export { AlreadyExists, isDatabaseUnavailable, NotFound, UnknownProvider, VersionMismatch } from './errors';
+export { AlreadyExists, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
 export { Grants } from './grants';
 export type { Page } from './page';
 export { type KeyRecord, Services } from './services';

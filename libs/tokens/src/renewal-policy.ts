@@ -4,7 +4,7 @@ import type { ProviderError } from '#providers';
 export type Random = () => number;
 
 const minuteMs = 60_000;
-export const probeRefusedMs = 5 * minuteMs;
+const probeRefusedMs = 5 * minuteMs;
 const maxRetryAfterMs = 5 * minuteMs;
 
 /** What a token's life means for serving and renewing it. Times in ms counted from before the request was sent. */
