@@ -82,7 +82,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
   const readiness = new Readiness({ store, pingDatabase, pendingMigrations: storage.pendingMigrations });
   const renewals = new RenewalSchedule(tokens, clients, config.roles, logger);
-  const records = new RecordSchedule(conditions, authenticator, access, logger);
+  const records = new RecordSchedule(conditions, clients, tokens, authenticator, access, logger);
 
   const provide = <T extends object>(part: T): { provide: new (...args: never[]) => T; useValue: T } => ({
     provide: part.constructor as new (...args: never[]) => T,

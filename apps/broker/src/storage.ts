@@ -4,6 +4,7 @@ import { type Database, migratingAdapter, openDatabase, openEmbedded, postgresAd
 import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
 import { KeyRing, newMasterKey } from '#vault';
 import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile } from './config';
+import { lockFolder } from './folder-lock';
 import type { Logger } from './logger';
 
 /** What the broker keeps its things in: PostgreSQL and Redis, or what stands in for them in the embedded mode. */
@@ -58,11 +59,21 @@ async function postgres(url: string, logger: Logger): Promise<OpenDatabase> {
 }
 
 async function embedded(dataDir: string, logger: Logger): Promise<OpenDatabase> {
-  mkdirSync(dataDir, { recursive: true });
+  const unlock = lock(dataDir);
   const { adapter, close } = await openEmbedded(embeddedDatabase(dataDir));
   await applyMigrations(adapter, { log: (line) => logger.debug(line) });
   const database = openDatabase(adapter);
-  return { database, close: () => database.$disconnect().then(close) };
+  return { database, close: () => database.$disconnect().then(close).finally(unlock) };
+}
+
+function lock(dataDir: string): () => void {
+  mkdirSync(dataDir, { recursive: true });
+  try {
+    return lockFolder(dataDir);
+  } catch (error) {
+    const hint = 'stop it, choose another DATA_DIR, or set DATABASE_URL to share a database';
+    throw new InvalidConfig([`DATA_DIR: ${dataDir} cannot be used: ${(error as Error).message}; ${hint}`]);
+  }
 }
 
 async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<TokenStore> {

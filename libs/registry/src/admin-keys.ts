@@ -45,7 +45,7 @@ export class AdminKeys {
       if (!key) throw new NotFound('key', id);
       if (key.revokedAt) return;
       await tx.key.update({ where: { id }, data: { revokedAt: new Date() } });
-      if (!(await usableAdmin(tx))) throw new LastAdminKey();
+      if (!(await this.#usableAdmin(tx))) throw new LastAdminKey();
       await record(tx, by, 'admin_key.revoked', `key:${key.prefix}`, { name: key.name });
     });
   }
@@ -59,7 +59,7 @@ export class AdminKeys {
     const by: By = { actor: 'bootstrap' };
     return this.db.$transaction(async (tx) => {
       await tx.$executeRaw`LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE`;
-      if (await usableAdmin(tx)) return undefined;
+      if (await this.#usableAdmin(tx)) return undefined;
       if (!chosen) return (await this.#issue(tx, 'bootstrap', 'admin', expiresAt, by)).key;
       const { digest, pepperKid } = this.apiKeys.digest(chosen.reveal());
       const row = { digest: Uint8Array.from(digest), pepperKid, expiresAt, revokedAt: null, createdAt: new Date() };
@@ -87,12 +87,13 @@ export class AdminKeys {
     await record(tx, by, 'admin_key.issued', `key:${prefix}`, detail);
     return { ...(row as AdminKeyRecord), key };
   }
-}
 
-async function usableAdmin(tx: Transaction): Promise<boolean> {
-  const row = await tx.key.findFirst({
-    where: { role: 'admin', revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date() } }] },
-    select: { id: true },
-  });
-  return row !== null;
+  /** One that is not revoked, not expired, and whose pepper is still among the master keys. */
+  async #usableAdmin(tx: Transaction): Promise<boolean> {
+    const rows = await tx.key.findMany({
+      where: { role: 'admin', revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date() } }] },
+      select: { pepperKid: true },
+    });
+    return rows.some(({ pepperKid }) => this.apiKeys.knowsPepper(pepperKid));
+  }
 }

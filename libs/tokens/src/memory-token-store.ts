@@ -49,25 +49,25 @@ export class MemoryTokenStore implements TokenStore {
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
     const now = this.clock.monotonic();
     const entry = this.#entries.get(claim.clientId);
-    const failuresBefore = entry?.failures ?? 0;
-    if (entry?.claim !== claim.generation) return { outcome: 'fenced', failuresBefore };
+    if (entry?.claim !== claim.generation) return { outcome: 'fenced', freshAgain: false };
     if (token.secretVersion < entry.minimumVersion) {
       entry.heldUntil = 0;
       entry.dueAt = now;
-      return { outcome: 'outdated', failuresBefore };
+      return { outcome: 'outdated', freshAgain: false };
     }
-    endAttempt(entry);
     const stored = entry.token;
+    const freshAgain = entry.failures > 0 || !stored;
+    endAttempt(entry);
     const until = now + token.runwayMs;
     if (stored && stored.until > now && until <= stored.until && token.secretVersion <= stored.secretVersion) {
       entry.dueAt = entry.notBefore = now + Math.max(1_000, (stored.until - now) / 2);
-      return { outcome: 'sticky', failuresBefore };
+      return { outcome: 'sticky', freshAgain };
     }
     entry.minimumVersion = token.secretVersion;
     entry.token = { ...token, generation: claim.generation, until };
     entry.dueAt = now + token.renewInMs;
     this.#tell({ kind: 'renewed', clientId: claim.clientId, generation: claim.generation });
-    return { outcome: 'stored', failuresBefore };
+    return { outcome: 'stored', freshAgain };
   }
 
   async postpone(claim: Claim, delayMs: number, attempts: Attempts): Promise<boolean> {

@@ -91,7 +91,6 @@ export class RedisTokenStore implements TokenStore {
   async claimDue(limit: number): Promise<Claim[]> {
     // A random order of shards, so that no shard starves while a replica has few free slots.
     const first = Math.floor(Math.random() * shardCount);
-    const perShard = Math.max(1, Math.ceil(limit / shardCount));
     const claims: Claim[] = [];
     const claimFrom = async (shard: number, atMost: number): Promise<void> => {
       const keys = shardKeys(shard);
@@ -101,10 +100,8 @@ export class RedisTokenStore implements TokenStore {
         claims.push({ clientId, generation, latenessMs: Number(lateness) });
       }
     };
-    const shards = Math.min(limit, shardCount);
-    await Promise.all(
-      Array.from({ length: shards }, (_, i) => claimFrom((first + i) % shardCount, Math.min(perShard, limit))),
-    );
+    const shares = Array.from({ length: shardCount }, (_, i) => Math.floor((limit + i) / shardCount));
+    await Promise.all(shares.map((share, i) => (share > 0 ? claimFrom((first + i) % shardCount, share) : undefined)));
     return claims;
   }
 
@@ -120,12 +117,12 @@ export class RedisTokenStore implements TokenStore {
 
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
     const { due, client, until } = clientKeys(claim.clientId);
-    const [outcome, failuresBefore] = await this.#redis.commit(
+    const [outcome, freshAgain] = await this.#redis.commit(
       ...[due, client, until, claim.clientId, claim.generation, token.secretVersion, token.sealed],
       ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
       ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs],
     );
-    return { outcome: String(outcome) as Commit['outcome'], failuresBefore: Number(failuresBefore) };
+    return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
   }
 
   async postpone(claim: Claim, delayMs: number, { failures, refusals, lastFailure }: Attempts): Promise<boolean> {

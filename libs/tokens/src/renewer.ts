@@ -88,7 +88,7 @@ export class Renewer {
       ...(issued.providerRequestId && { providerRequestId: issued.providerRequestId }),
     };
     events.providerCalled({ clientId: claim.clientId, provider: client.provider, status: '200' });
-    const { outcome, failuresBefore } = await store.commit(claim, {
+    const { outcome, freshAgain } = await store.commit(claim, {
       secretVersion: client.secretVersion,
       sealed: sealIssued(vault, claim.clientId, claim.generation, issued),
       runwayMs,
@@ -99,9 +99,7 @@ export class Renewer {
     if (outcome === 'outdated') clients.drop(claim.clientId);
     if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
     else events.tokenDiscarded({ ...event, why: outcome });
-    if (outcome === 'sticky' ? failuresBefore > 0 : outcome === 'stored') {
-      events.conditionChanged({ clientId: claim.clientId, condition: 'fresh' });
-    }
+    if (freshAgain) events.conditionChanged({ clientId: claim.clientId, condition: 'fresh' });
   }
 
   async #fail(

@@ -35,8 +35,8 @@ export interface Commit {
    * `sticky`: the provider gave a token that ends no later than the one stored, which is kept.
    */
   outcome: 'stored' | 'fenced' | 'outdated' | 'sticky';
-  /** Failures in a row before this commit ended them. */
-  failuresBefore: number;
+  /** It is the client's first token, or ends a series of failures: the client is fresh, and was not before. */
+  freshAgain: boolean;
 }
 
 export interface StoredToken {

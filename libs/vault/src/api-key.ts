@@ -35,6 +35,11 @@ export class ApiKeys {
     return { digest: hmac(this.ring.primary.pepper, key), pepperKid: this.ring.primary.kid };
   }
 
+  /** Whether a key digested with that pepper can still be recognised. */
+  knowsPepper(kid: string): boolean {
+    return this.ring.find(kid) !== undefined;
+  }
+
   matches(key: string, stored: KeyDigest): boolean {
     const ringKey = this.ring.find(stored.pepperKid);
     if (!ringKey) return false;

@@ -64,6 +64,6 @@ export class AdminKeysController {
   @ApiNoContentResponse()
   async revoke(@Param('id', IdPipe) id: string, @Actor() by: By): Promise<void> {
     await this.adminKeys.revoke(id, by);
-    this.authenticator.forget();
+    this.authenticator.doubt();
   }
 }

@@ -22,7 +22,7 @@ export class GrantsController {
   @ApiCreatedResponse({ type: GrantView })
   async create(@Body() body: CreateGrantDto, @Actor() by: By): Promise<GrantView> {
     const grant = await this.grants.create(body.service, granted(body), by);
-    this.authenticator.forget();
+    this.authenticator.doubt();
     return grantView(grant);
   }
 
@@ -41,6 +41,6 @@ export class GrantsController {
   @ApiNoContentResponse()
   async delete(@Param('id', IdPipe) id: string, @Actor() by: By): Promise<void> {
     await this.grants.delete(id, by);
-    this.authenticator.forget();
+    this.authenticator.doubt();
   }
 }

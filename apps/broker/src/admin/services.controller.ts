@@ -46,7 +46,7 @@ export class ServicesController {
   @ApiNoContentResponse()
   async delete(@Param('name') name: string, @Actor() by: By): Promise<void> {
     await this.services.delete(name, by);
-    this.authenticator.forget();
+    this.authenticator.doubt();
   }
 
   /** Makes a key. It is shown in this answer and never again. */
@@ -72,6 +72,6 @@ export class ServicesController {
   @ApiNoContentResponse()
   async revokeKey(@Param('name') name: string, @Param('id', IdPipe) id: string, @Actor() by: By): Promise<void> {
     await this.services.revokeKey(name, id, by);
-    this.authenticator.forget();
+    this.authenticator.doubt();
   }
 }

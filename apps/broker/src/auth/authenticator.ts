@@ -71,9 +71,10 @@ export class Authenticator {
     return uses;
   }
 
-  /** Forgets what is known of keys and grants: they have just been changed in this process. */
-  forget(): void {
-    this.#known.clear();
+  /** Keys or grants have just been changed in this process: ask the database again before the next answer. */
+  doubt(): void {
+    for (const entry of this.#known.values())
+      entry.checkedAt = Math.min(entry.checkedAt, this.monotonic() - knownForMs);
   }
 
   async #check(id: string, entry: Entry, prefix: string, clientName: string): Promise<void> {

@@ -1,15 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { Access } from '#registry';
+import { Access, Clients } from '#registry';
+import { conditionOf, TokenService } from '#tokens';
 import { Authenticator } from '../auth/authenticator';
 import type { Logger } from '../logger';
 import { ConditionRecorder } from './condition-recorder';
+
+const mendAtOnce = 1_000;
 
 /** What requests and renewals leave behind, written for many of them at once and never while they wait. */
 @Injectable()
 export class RecordSchedule {
   constructor(
     private readonly conditions: ConditionRecorder,
+    private readonly clients: Clients,
+    private readonly tokens: TokenService,
     private readonly authenticator: Authenticator,
     private readonly access: Access,
     private readonly logger: Logger,
@@ -25,6 +30,23 @@ export class RecordSchedule {
     await this.access
       .recordUses(this.authenticator.takeUses())
       .catch((error: unknown) => this.#failed(error, 'the last use of keys'));
+  }
+
+  /** A process that dies between a change of condition and its record leaves the old one: here it is set right. */
+  @Interval(60_000)
+  async mendConditions(): Promise<void> {
+    try {
+      const unwell = (await this.clients.active())
+        .filter(({ condition }) => condition !== 'fresh')
+        .slice(0, mendAtOnce);
+      const states = await this.tokens.states(unwell.map(({ id }) => id));
+      for (const [index, { id, condition }] of unwell.entries()) {
+        const present = conditionOf(states[index]!);
+        if (present !== condition) this.conditions.conditionChanged({ clientId: id, condition: present });
+      }
+    } catch (error) {
+      this.#failed(error, 'conditions');
+    }
   }
 
   #failed(error: unknown, what: string): void {

@@ -13,19 +13,19 @@
   ARGV[8] renewIn     ms until its renewal is due
   ARGV[9] channel     for the news
   ARGV[10] shift      ms added to the clock (tests)
-  Returns {'stored' | 'fenced' | 'outdated' | 'sticky', failures before}; outdated: got with a secret that was replaced
+  Returns {'stored' | 'fenced' | 'outdated' | 'sticky', 1 if it ends a series of failures or is the first}; outdated: got with a secret that was replaced
   since, due again at once; sticky: it ends no later than the token that is stored, which is kept
 ]]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[10]
 -- c claim, m minimum secret version, r serve until (Redis clock), v secret version, f failures
 local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f')
-local failures = tonumber(state[5] or 0)
-if state[1] ~= ARGV[2] then return { 'fenced', failures } end
+if state[1] ~= ARGV[2] then return { 'fenced', 0 } end
+local news = (tonumber(state[5] or 0) > 0 or not state[3]) and 1 or 0
 if tonumber(ARGV[3]) < tonumber(state[2] or 0) then
   redis.call('HDEL', KEYS[2], 'h')
   redis.call('ZADD', KEYS[1], now, ARGV[1])
-  return { 'outdated', failures }
+  return { 'outdated', 0 }
 end
 local stored = tonumber(state[3] or 0)
 if stored > now and now + ARGV[5] <= stored and tonumber(ARGV[3]) <= tonumber(state[4] or 0) then
@@ -33,11 +33,11 @@ if stored > now and now + ARGV[5] <= stored and tonumber(ARGV[3]) <= tonumber(st
   local again = now + math.max(1000, (stored - now) / 2)
   redis.call('HSET', KEYS[2], 'h', 0, 'n', again, 'f', 0, 'x', 0, 'e', '')
   redis.call('ZADD', KEYS[1], again, ARGV[1])
-  return { 'sticky', failures }
+  return { 'sticky', news }
 end
 redis.call('HSET', KEYS[2], 't', ARGV[4], 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', ARGV[6], 'r', now + ARGV[5], 'l', ARGV[7],
   'h', 0, 'n', 0, 'f', 0, 'x', 0, 'e', '')
 redis.call('ZADD', KEYS[1], now + ARGV[8], ARGV[1])
 redis.call('ZADD', KEYS[3], now + ARGV[5], ARGV[1])
 redis.call('PUBLISH', ARGV[9], 'renewed ' .. ARGV[1] .. ' ' .. ARGV[2])
-return { 'stored', failures }
+return { 'stored', news }

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { retryDelayMs, scheduleOf } from './renewal-policy';
+
+const lives = fc.double({ min: 0.001, max: 1e9, noNaN: true });
+const random = fc.double({ min: 0, max: 0.999_999, noNaN: true });
+const refused = { code: 'credentials_refused' as const };
+const down = (retryAfterSeconds?: number) => ({
+  code: 'provider_unavailable' as const,
+  failure: retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
+});
+
+describe('the schedule of a token', () => {
+  it('renews at 60 to 70 % of its life and always before it stops being served', () => {
+    fc.assert(
+      fc.property(lives, random, (life, chance) => {
+        const { servableLifeMs, renewAtMs } = scheduleOf(life, () => chance);
+        expect(renewAtMs).toBeLessThan(servableLifeMs);
+        expect(renewAtMs).toBeLessThanOrEqual(life * 700);
+        expect(renewAtMs).toBeGreaterThanOrEqual(Math.min(life * 600, 30 * 24 * 3_600_000) - 1e-6);
+      }),
+    );
+  });
+
+  it('keeps a margin of a tenth of the life, of 30 s at most', () => {
+    expect(scheduleOf(6, () => 0).servableLifeMs).toBe(5_400);
+    expect(scheduleOf(300, () => 0).servableLifeMs).toBe(270_000);
+    expect(scheduleOf(86_400, () => 0).servableLifeMs).toBe(86_370_000);
+  });
+});
+
+describe('the next attempt', () => {
+  it('comes soon at first, later and later, within 30 s while a token is served and 5 min afterwards', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000 }), random, fc.boolean(), (failures, chance, servable) => {
+        const delay = retryDelayMs(down(), { failures, refusals: 0, servable }, () => chance);
+        expect(delay).toBeGreaterThanOrEqual(250);
+        expect(delay).toBeLessThanOrEqual(Math.min(servable ? 30_000 : 300_000, 1_000 * 2 ** (failures - 1)));
+      }),
+    );
+  });
+
+  it("honours the provider's Retry-After, up to 5 min", () => {
+    const first = { failures: 1, refusals: 0, servable: true };
+    expect(retryDelayMs(down(120), first, () => 0.5)).toBe(120_000);
+    expect(retryDelayMs(down(1e9), first, () => 0.5)).toBe(300_000);
+    expect(retryDelayMs(down(0), first, () => 0.5)).toBe(625);
+  });
+
+  it('after a second refusal is a slow probe, but one refusal alone does not condemn', () => {
+    expect(retryDelayMs(refused, { failures: 1, refusals: 1, servable: true }, () => 0.5)).toBeLessThan(1_000);
+    for (const chance of [0, 0.999]) {
+      const delay = retryDelayMs(refused, { failures: 2, refusals: 2, servable: true }, () => chance);
+      expect(delay).toBeGreaterThanOrEqual(240_000);
+      expect(delay).toBeLessThanOrEqual(360_000);
+    }
+  });
+});
