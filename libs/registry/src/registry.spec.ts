@@ -1,0 +1,182 @@
+import type { ProviderDefinition } from '#providers';
+import { loadPresets } from '#providers';
+import { ApiKeys, CannotOpen, KeyRing, newMasterKey, Secret, Vault } from '#vault';
+import { createDatabase, type TestDatabase } from '../../../test/harness/database';
+import { Access } from './access';
+import { AdminKeys, bootstrapPrefix } from './admin-keys';
+import { Clients } from './clients';
+import { type Database, openDatabase, postgresAdapter } from './database';
+import { AlreadyExists, isDatabaseUnavailable, LastAdminKey, NotFound, VersionMismatch } from './errors';
+import { Grants } from './grants';
+import { Services } from './services';
+
+const by = { actor: 'admin:test', requestId: 'r1' };
+const ring = KeyRing.parse(newMasterKey('k1'));
+
+describe('the registry', () => {
+  let testDatabase: TestDatabase;
+  let db: Database;
+  let clients: Clients;
+  const apiKeys = new ApiKeys(ring);
+
+  beforeAll(async () => {
+    testDatabase = await createDatabase();
+    db = openDatabase(postgresAdapter(testDatabase.url));
+    clients = new Clients(db, new Vault(ring), loadPresets() as Map<string, ProviderDefinition>);
+  });
+  afterAll(async () => {
+    await db.$disconnect();
+    await testDatabase.drop();
+  });
+
+  const inputs = (secret = 'hush') => ({
+    plain: { base_url: 'https://eu.api.capillarytech.com' },
+    secret: { key: new Secret('k'), secret: new Secret(secret) },
+  });
+  const register = (name: string) =>
+    clients.register({ name, provider: 'capillary', labels: { team: 'a' }, condition: 'fresh' }, inputs(), by);
+  const opened = async (id: string) => (await (await clients.load(id))!.inputs())['secret'] as Secret;
+  const auditRows = (target: string) => db.auditEntry.count({ where: { target } });
+
+  it('gives back sealed inputs to a renewal and to nobody else', async () => {
+    const client = await register('sealed');
+    expect(JSON.stringify([client, await clients.get('sealed'), await clients.list({ limit: 10 })])).not.toContain(
+      'hush',
+    );
+    expect((await opened(client.id)).reveal()).toBe('hush');
+    expect(JSON.stringify(await (await clients.load(client.id))!.inputs())).not.toContain('hush');
+  });
+
+  it.each([
+    [
+      'its sealed inputs were moved to another row',
+      `sealed_inputs = (SELECT sealed_inputs FROM clients WHERE name = 'other')`,
+    ],
+    ['its base_url was changed', `inputs = '{"base_url":"https://apac.api.capillarytech.com"}'`],
+    ['its secret version was changed', `secret_version = 7`],
+    [
+      'its provider was changed',
+      `provider = 'oauth2-client-credentials', inputs = '{"token_url":"https://eu.api.capillarytech.com/"}'`,
+    ],
+  ])('opens no secret of a client after, by SQL, %s', async (_, change) => {
+    if (!(await clients.exists('other'))) await register('other');
+    const { id } = await register('victim');
+    await db.$executeRawUnsafe(`UPDATE clients SET ${change} WHERE name = 'victim'`);
+    await expect(opened(id)).rejects.toThrow(CannotOpen);
+    await clients.delete('victim', by);
+  });
+
+  it('commits a change and its audit row together or not at all', async () => {
+    await register('audited');
+    expect(await auditRows('client:audited')).toBe(1);
+    await db.$executeRawUnsafe(`ALTER TABLE audit_entries RENAME TO hidden`);
+    try {
+      const changes: (() => Promise<unknown>)[] = [
+        () => register('unaudited'),
+        () => clients.update('audited', 1, { labels: {} }, by),
+        () => clients.setEnabled('audited', false, by),
+        () => clients.delete('audited', by),
+        () => new Services(db, apiKeys).create('unaudited', by),
+        () => new AdminKeys(db, apiKeys).issue('unaudited', 'admin', null, by),
+      ];
+      for (const change of changes) await expect(change()).rejects.toThrow();
+    } finally {
+      await db.$executeRawUnsafe(`ALTER TABLE hidden RENAME TO audit_entries`);
+    }
+    expect(await clients.get('audited')).toMatchObject({ version: 1, enabled: true, labels: { team: 'a' } });
+    expect(await clients.exists('unaudited')).toBe(false);
+    expect(await db.service.count()).toBe(0);
+    expect(await db.key.count()).toBe(0);
+  });
+
+  it('lets one of many changes at once through', async () => {
+    await register('contended');
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, i) => clients.update('contended', 1, { labels: { n: String(i) } }, by)),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(VersionMismatch);
+    }
+    expect(await auditRows('client:contended')).toBe(2);
+  });
+
+  it('one of many registrations of a name wins', async () => {
+    const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => register('wanted')));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(AlreadyExists);
+  });
+
+  it('records conditions of many clients at once, and none of a client that was disabled meanwhile', async () => {
+    const [a, b] = [await register('condition-a'), await register('condition-b')];
+    await clients.setEnabled('condition-b', false, by);
+    const failing = { condition: 'failing', reason: 'down' };
+    await clients.recordConditions(new Map([a, b].map(({ id }) => [id, failing])));
+    expect(await clients.get('condition-a')).toMatchObject(failing);
+    expect(await clients.get('condition-b')).toMatchObject({ condition: 'disabled', reason: null });
+  });
+
+  it('knows a service by its key, and what it was granted by name and by label', async () => {
+    const [services, grants, access] = [new Services(db, apiKeys), new Grants(db), new Access(db)];
+    const granted = await register('granted');
+    await services.create('reader', by);
+    const { key, prefix, id } = await services.issueKey('reader', null, by);
+    expect((await access.find(prefix, 'granted'))!.client).toBeUndefined();
+    const grant = await grants.create('reader', { label: 'team=a' }, by);
+    const found = await access.find(prefix, 'granted');
+    expect(found).toMatchObject({
+      client: { clientId: granted.id, enabled: true },
+      key: { service: { name: 'reader' } },
+    });
+    expect(apiKeys.matches(key.reveal(), found!.key.stored)).toBe(true);
+    await expect(grants.create('reader', { label: 'team=a' }, by)).rejects.toThrow(AlreadyExists);
+    await expect(grants.create('nobody', { client: 'granted' }, by)).rejects.toThrow(NotFound);
+    await grants.delete(grant.id, by);
+    await services.revokeKey('reader', id, by);
+    await services.revokeKey('reader', id, by);
+    expect((await access.find(prefix, 'granted'))!.key.revokedAt).not.toBeNull();
+    expect(await auditRows('service:reader')).toBe(5);
+    await services.delete('reader', by);
+    expect(await access.find(prefix)).toBeUndefined();
+  });
+
+  it('bootstraps one admin key, however many replicas start at once, and again only when none is usable', async () => {
+    const adminKeys = new AdminKeys(db, apiKeys);
+    const made = await Promise.all(Array.from({ length: 6 }, () => adminKeys.bootstrap(undefined, null)));
+    expect(made.filter((key) => key !== undefined)).toHaveLength(1);
+    const [only] = await adminKeys.list();
+    await expect(adminKeys.revoke(only!.id, by)).rejects.toThrow(LastAdminKey);
+    await adminKeys.issue('late', 'admin', new Date(Date.now() - 1_000), by); // has expired: does not count
+    await expect(adminKeys.revoke(only!.id, by)).rejects.toThrow(LastAdminKey);
+    expect(await adminKeys.bootstrap(new Secret('chosen'), null)).toBeUndefined();
+    // After its pepper left MASTER_KEYS the key opens nothing: somebody must be let in again.
+    const rotated = new ApiKeys(KeyRing.parse(newMasterKey('k2')));
+    const again = await new AdminKeys(db, rotated).bootstrap(new Secret('chosen-by-the-operator'), null);
+    expect(again?.reveal()).toBe('chosen-by-the-operator');
+    const { key } = (await new Access(db).find(bootstrapPrefix))!;
+    expect(rotated.matches('chosen-by-the-operator', key.stored)).toBe(true);
+  });
+
+  it('tells a database that is gone from a query that is wrong', async () => {
+    const gone = openDatabase(postgresAdapter('postgresql://x:y@127.0.0.1:1/z'));
+    const queries = [
+      () => gone.client.count(),
+      () => gone.$queryRaw`SELECT 1`,
+      () => gone.$transaction((tx) => tx.client.count()),
+    ];
+    for (const query of queries) {
+      const error: unknown = await query().then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(isDatabaseUnavailable(error)).toBe(true);
+    }
+    const wrong: unknown = await db.$queryRaw`SELECT nonsense`.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(wrong).toBeDefined();
+    expect(isDatabaseUnavailable(wrong)).toBe(false);
+  });
+});
