@@ -35,7 +35,7 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
     database,
     store,
     keyRing,
-    pendingMigrations: () => pendingMigrations((sql) => database.$queryRawUnsafe(sql)),
+    pendingMigrations: () => pending(database),
     close: async () => {
       await Promise.allSettled([store.close(), close()]);
     },
@@ -44,8 +44,9 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
 
 async function postgres(url: string, logger: Logger): Promise<OpenDatabase> {
   const { host, pathname } = new URL(url);
+  const database = openDatabase(postgresAdapter(url));
   try {
-    await applyMigrations(migratingAdapter(url), { log: (line) => logger.info(line) });
+    await migrate(database, migratingAdapter(url), (line) => logger.info(line));
   } catch (error) {
     const { message, cause } = error as { message: string; cause?: { kind?: string; originalMessage?: string } };
     const why =
@@ -54,16 +55,28 @@ async function postgres(url: string, logger: Logger): Promise<OpenDatabase> {
         : (cause?.originalMessage ?? message);
     throw new InvalidConfig([`DATABASE_URL: the database at ${host}${pathname} cannot be used: ${why}`]);
   }
-  const database = openDatabase(postgresAdapter(url));
   return { database, close: () => database.$disconnect() };
 }
 
 async function embedded(dataDir: string, logger: Logger): Promise<OpenDatabase> {
   const unlock = lock(dataDir);
   const { adapter, close } = await openEmbedded(embeddedDatabase(dataDir));
-  await applyMigrations(adapter, { log: (line) => logger.debug(line) });
   const database = openDatabase(adapter);
+  await migrate(database, adapter, (line) => logger.debug(line));
   return { database, close: () => database.$disconnect().then(close).finally(unlock) };
+}
+
+/** The engine, 100 MB of memory and a second, is not started for nothing. */
+async function migrate(
+  database: Database,
+  adapter: Parameters<typeof applyMigrations>[0],
+  log: (line: string) => void,
+): Promise<void> {
+  if ((await pending(database)).length > 0) await applyMigrations(adapter, { log });
+}
+
+function pending(database: Database): Promise<string[]> {
+  return pendingMigrations((sql) => database.$queryRawUnsafe(sql));
 }
 
 function lock(dataDir: string): () => void {

@@ -84,7 +84,7 @@ describe('the resource endpoint', () => {
     await rig.control('PUT', '/resource/modes', { outage: { status: 502, times: 1 }, truncated: { times: 1 } });
     expect((await rig.ask()).status).toBe(200);
     expect((await rig.use(token)).status).toBe(502);
-    await expect((await rig.use(token)).json()).rejects.toThrow(SyntaxError);
+    await expect((await rig.use(token)).json()).rejects.toThrow(/JSON/);
     expect((await rig.use(token)).status).toBe(200);
     const { body } = await rig.control('GET', '/clients/acme');
     expect(body.resource.outcomes).toEqual({ outage: 1, truncated: 1, ok: 1 });

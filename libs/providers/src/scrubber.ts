@@ -23,6 +23,7 @@ export class Scrubber {
     let text = flat(words);
     // The longest first: one form may be part of another.
     for (const form of [...this.#forms].sort((a, b) => b.length - a.length)) {
+      if (form.length > text.length) continue; // compiling the pattern is what costs
       text = text.replace(new RegExp(form.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gi'), '[secret]');
     }
     // No token of anyone's is worth quoting. The look-behind keeps the search linear.

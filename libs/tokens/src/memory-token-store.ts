@@ -40,7 +40,8 @@ export class MemoryTokenStore implements TokenStore {
   async claimOne(clientId: string, seenGeneration = '0'): Promise<ClaimAnswer> {
     const now = this.clock.monotonic();
     const entry = this.#entries.get(clientId) ?? this.#add(clientId, now);
-    if (Number(entry.token?.generation ?? 0) > Number(seenGeneration)) return { outcome: 'newer' };
+    const { token } = entry;
+    if (token && Number(token.generation) > Number(seenGeneration) && token.until > now) return { outcome: 'newer' };
     if (entry.heldUntil > now) return { outcome: 'held', waitMs: entry.heldUntil - now };
     if (entry.notBefore > now) return { outcome: 'resting', waitMs: entry.notBefore - now };
     return { outcome: 'claimed', claim: this.#claim(clientId, entry, 0) };

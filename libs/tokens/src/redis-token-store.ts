@@ -27,12 +27,12 @@ const commandTimeoutMs = 800;
 const scripts = {
   claimDue: 1,
   claimOne: 3,
-  commit: 3,
+  commit: 4,
   postpone: 2,
-  read: 2,
+  read: 3,
   enqueue: 1,
   change: 2,
-  remove: 3,
+  remove: 4,
 } as const;
 
 type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<(Buffer | null)[]>;
@@ -40,8 +40,8 @@ type Scripted = Redis & Record<`${keyof typeof scripts}Buffer`, ScriptCall> & Re
 
 /**
  * The token store of a fleet. Keys, per shard `{s}` (one hash tag, so one Redis Cluster slot):
- * `tb1:{s}:due` and `tb1:{s}:until` (ZSET client -> ms), `tb1:{s}:generation`, and `tb1:{s}:c:<id>` (HASH): t sealed
- * token, g its generation, v secret version, u and r serve-until by the committer's and by Redis' clock, l servable
+ * `tb1:{s}:due` and `tb1:{s}:until` (ZSET client -> ms), `tb1:{s}:generation`, `tb1:{s}:t:<id>` (the sealed token,
+ * which expires with it) and `tb1:{s}:c:<id>` (HASH): g generation of the token, v secret version, u and r serve-until by the committer's and by Redis' clock, l servable
  * life, m minimum secret version, c last claim, h held until, n not before (on demand), f failures, x refusals, e last failure.
  */
 export class RedisTokenStore implements TokenStore {
@@ -116,9 +116,9 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
-    const { due, client, until } = clientKeys(claim.clientId);
+    const { due, client, until, token: tokenKey } = clientKeys(claim.clientId);
     const [outcome, freshAgain] = await this.#redis.commit(
-      ...[due, client, until, claim.clientId, claim.generation, token.secretVersion, token.sealed],
+      ...[due, client, until, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
       ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
       ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs],
     );
@@ -133,9 +133,9 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async read(clientId: string): Promise<ClientState> {
-    const { due, client } = clientKeys(clientId);
+    const { due, client, token } = clientKeys(clientId);
     const [now, dueAt, sealed, generation, version, until, untilByRedis, life, failures, refusals, failure] =
-      await this.#redis.readBuffer(client, due, clientId, this.clockShiftMs);
+      await this.#redis.readBuffer(client, due, token, clientId, this.clockShiftMs);
     const state: ClientState = { failures: Number(failures ?? 0), refusals: Number(refusals ?? 0) };
     if (dueAt) state.dueInMs = Number(dueAt) - Number(now);
     if (failure && failure.length > 0) state.lastFailure = JSON.parse(String(failure));
@@ -179,8 +179,8 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async remove(clientId: string): Promise<void> {
-    const { due, client, until } = clientKeys(clientId);
-    await this.#redis.remove(due, client, until, clientId, channel);
+    const { due, client, until, token } = clientKeys(clientId);
+    await this.#redis.remove(due, client, until, token, clientId, channel);
   }
 
   async overview(next: number): Promise<Overview> {
@@ -244,9 +244,9 @@ function shardKeys(shard: number): { prefix: string; due: string; until: string;
   };
 }
 
-function clientKeys(clientId: string): ReturnType<typeof shardKeys> & { client: string } {
+function clientKeys(clientId: string): ReturnType<typeof shardKeys> & { client: string; token: string } {
   const keys = shardKeys(shardOf(clientId));
-  return { ...keys, client: `${keys.prefix}c:${clientId}` };
+  return { ...keys, client: `${keys.prefix}c:${clientId}`, token: `${keys.prefix}t:${clientId}` };
 }
 
 function pairs(flat: string[], now: number): { id: string; inMs: number }[] {

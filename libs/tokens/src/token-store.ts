@@ -9,7 +9,7 @@ export interface Claim {
 
 export type ClaimAnswer =
   | { outcome: 'claimed'; claim: Claim }
-  /** A later token than the caller's is stored already. */
+  /** A later token than the caller's is stored already, and may be served. */
   | { outcome: 'newer' }
   /** Somebody else is at it, for at most so long. */
   | { outcome: 'held'; waitMs: number }

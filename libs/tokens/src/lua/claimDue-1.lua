@@ -16,15 +16,17 @@ if #due == 0 then return {} end
 -- Generations follow the clock, so that they go on rising after Redis lost everything; the counter keeps them rising
 -- when the clock steps back.
 local generation = math.max(now * 1000, tonumber(redis.call('GET', ARGV[1] .. 'generation') or 0))
-local claims = {}
+local claims, leases = {}, {}
 for i = 1, #due, 2 do
   generation = generation + 1
   local text = string.format('%.0f', generation)
   redis.call('HSET', ARGV[1] .. 'c:' .. due[i], 'c', text, 'h', now + ARGV[3])
-  redis.call('ZADD', KEYS[1], now + ARGV[3], due[i])
+  leases[#leases + 1] = now + ARGV[3]
+  leases[#leases + 1] = due[i]
   claims[#claims + 1] = due[i]
   claims[#claims + 1] = text
   claims[#claims + 1] = string.format('%.0f', now - due[i + 1])
 end
+redis.call('ZADD', KEYS[1], unpack(leases))
 redis.call('SET', ARGV[1] .. 'generation', string.format('%.0f', generation))
 return claims

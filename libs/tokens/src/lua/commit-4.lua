@@ -3,6 +3,7 @@
   KEYS[1] due     ZSET client -> ms at which it is due
   KEYS[2] client  HASH of the client
   KEYS[3] until   ZSET client -> ms up to which its token is served
+  KEYS[4] token   STRING the sealed token; apart from the hash, which stays small and compact without it
   ARGV[1] id          client
   ARGV[2] generation  of the claim
   ARGV[3] version     secret version that the token was got with
@@ -35,7 +36,8 @@ if stored > now and now + ARGV[5] <= stored and tonumber(ARGV[3]) <= tonumber(st
   redis.call('ZADD', KEYS[1], again, ARGV[1])
   return { 'sticky', news }
 end
-redis.call('HSET', KEYS[2], 't', ARGV[4], 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', ARGV[6], 'r', now + ARGV[5], 'l', ARGV[7],
+redis.call('SET', KEYS[4], ARGV[4], 'PX', math.max(1, ARGV[5]))
+redis.call('HSET', KEYS[2], 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', ARGV[6], 'r', now + ARGV[5], 'l', ARGV[7],
   'h', 0, 'n', 0, 'f', 0, 'x', 0, 'e', '')
 redis.call('ZADD', KEYS[1], now + ARGV[8], ARGV[1])
 redis.call('ZADD', KEYS[3], now + ARGV[5], ARGV[1])

@@ -3,11 +3,12 @@
   KEYS[1] due     ZSET client -> ms at which it is due
   KEYS[2] client  HASH of the client
   KEYS[3] until   ZSET client -> ms up to which its token is served
+  KEYS[4] token   STRING the sealed token
   ARGV[1] id       client
   ARGV[2] channel  for the news
 ]]
 redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2])
+redis.call('DEL', KEYS[2], KEYS[4])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('PUBLISH', ARGV[2], 'removed ' .. ARGV[1])
 return 1
