@@ -14,7 +14,7 @@ export function lockFolder(folder: string): () => void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const holder = Number(readFileSync(file, 'utf8'));
-    if (holder !== process.pid && isRunning(holder)) throw new Error(`process ${holder} is using it`);
+    if (holder !== process.pid && isRunning(holder)) throw new Error(`process ${holder} is using it`, { cause: error });
     rmSync(file); // left behind by a process that was killed
     claim();
   }
