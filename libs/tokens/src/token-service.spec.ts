@@ -14,7 +14,13 @@ import { TokenService } from './token-service';
 
 /** A provider whose every answer is decided by the test, and a clock that stands still until told. */
 class Scene {
-  readonly clock: Clock & { ms: number } = { ms: 1_000_000, now: () => this.clock.ms, monotonic: () => this.clock.ms };
+  /** Somebody may set the wall clock; nobody can set the other. */
+  wallShiftMs = 0;
+  readonly clock: Clock & { ms: number } = {
+    ms: 1_000_000,
+    now: () => this.clock.ms + this.wallShiftMs,
+    monotonic: () => this.clock.ms,
+  };
   readonly store = new MemoryTokenStore(this.clock);
   readonly heard: string[] = [];
   calls = 0;
@@ -121,6 +127,19 @@ describe('TokenService', () => {
     };
     expect(scene.service.runwaySeconds(await scene.service.get('c'))).toBe(250);
   });
+
+  it.each([-600_000, 600_000])(
+    'I1: holds when the wall clock jumps by %d ms while a request is under way',
+    async (shift) => {
+      scene.answer = async () => {
+        scene.clock.ms += 20_000;
+        scene.wallShiftMs = shift;
+      };
+      const token = await scene.service.get('c').catch(() => undefined);
+      if (token) expect(scene.service.runwaySeconds(token)).toBeLessThanOrEqual(250);
+      else expect(shift).toBeGreaterThan(0); // to us it seems to be over: refused rather than served dead
+    },
+  );
 
   it('I9: goes on serving a good token while the provider fails, and heals when it is back', async () => {
     await get();
