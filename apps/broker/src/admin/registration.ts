@@ -85,12 +85,7 @@ export class Registration {
     definition: ProviderDefinition,
     changes: Record<string, unknown>,
   ): Promise<Inputs> {
-    const stored = await this.#stored(before.id);
-    const revealed = Object.entries(stored).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? value : value.reveal(),
-    ]);
-    const merged: Record<string, unknown> = { ...before.inputs, ...Object.fromEntries(revealed), ...changes };
+    const merged: Record<string, unknown> = { ...before.inputs, ...(await this.#stored(before.id)), ...changes };
     const kept = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
     const inputs = this.#checked(definition, kept);
     const moved = tokenHosts(definition, inputs.plain) !== tokenHosts(definition, before.inputs);
