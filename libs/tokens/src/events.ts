@@ -23,11 +23,14 @@ export interface TokenEvents {
   fault?(event: { what: string; error: unknown; clientId?: string }): void;
 }
 
+/** What an observer hears with the event of that name. */
+export type TokenEvent<K extends keyof TokenEvents> = Parameters<NonNullable<TokenEvents[K]>>[0];
+
 /** One observer that tells many; one of them failing neither hinders the others nor the renewal. */
 export function tellAll(observers: TokenEvents[]): Required<TokenEvents> {
   const each =
     <K extends keyof TokenEvents>(kind: K) =>
-    (event: Parameters<NonNullable<TokenEvents[K]>>[0]): void => {
+    (event: TokenEvent<K>): void => {
       for (const observer of observers) {
         try {
           (observer[kind] as ((event: unknown) => void) | undefined)?.call(observer, event);

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clients } from '#registry';
-import { conditionOf, conditions, type TokenEvents, type TokenService } from '#tokens';
+import { conditionOf, conditions, type TokenEvent, type TokenEvents, type TokenService } from '#tokens';
 
 export type Served = 'hit' | 'miss' | 'not_modified' | 'refused';
 
@@ -65,29 +65,19 @@ export class Metrics implements TokenEvents {
     this.#servedBy[result].inc();
   }
 
-  providerCalled({ provider, status }: Parameters<NonNullable<TokenEvents['providerCalled']>>[0]): void {
+  providerCalled({ provider, status }: TokenEvent<'providerCalled'>): void {
     this.#calls.inc({ provider, status });
   }
 
-  renewed({ provider, durationMs, latenessMs }: Parameters<NonNullable<TokenEvents['renewed']>>[0]): void {
+  renewed({ provider, durationMs, latenessMs }: TokenEvent<'renewed'>): void {
     this.#ended(provider, 'renewed', '', durationMs, latenessMs);
   }
 
-  tokenDiscarded({
-    provider,
-    durationMs,
-    latenessMs,
-    why,
-  }: Parameters<NonNullable<TokenEvents['tokenDiscarded']>>[0]): void {
+  tokenDiscarded({ provider, durationMs, latenessMs, why }: TokenEvent<'tokenDiscarded'>): void {
     this.#ended(provider, 'discarded', why, durationMs, latenessMs);
   }
 
-  renewalFailed({
-    provider,
-    durationMs,
-    latenessMs,
-    failure,
-  }: Parameters<NonNullable<TokenEvents['renewalFailed']>>[0]): void {
+  renewalFailed({ provider, durationMs, latenessMs, failure }: TokenEvent<'renewalFailed'>): void {
     this.#ended(provider, 'failed', failure.code, durationMs, latenessMs);
   }
 
