@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { type ErrorCode, problemTypes } from './problem';
+import { problemTypes } from './problem';
 
 const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
 
@@ -104,7 +104,7 @@ const problemSchema = {
     title: { type: 'string' },
     status: { type: 'integer' },
     detail: { type: 'string' },
-    code: { type: 'string', enum: Object.keys(problemTypes) satisfies string[] as ErrorCode[] },
+    code: { type: 'string', enum: Object.keys(problemTypes) },
     hint: { type: 'string', description: 'What to do.' },
     request_id: { type: 'string' },
     errors: {

@@ -1,27 +1,7 @@
-import type { ProviderErrorCode } from '#providers';
-
-/** Every code that a problem+json answer may carry: the libs' own and those of the HTTP doors. */
-export type ErrorCode =
-  | ProviderErrorCode
-  | 'already_exists'
-  | 'body_too_large'
-  | 'cannot_open'
-  | 'client_disabled'
-  | 'database_unavailable'
-  | 'forbidden'
-  | 'internal'
-  | 'invalid_inputs'
-  | 'last_admin_key'
-  | 'malformed_json'
-  | 'not_found'
-  | 'precondition_required'
-  | 'secrets_required'
-  | 'token_unavailable'
-  | 'unauthenticated'
-  | 'unknown_provider'
-  | 'unsupported_media_type'
-  | 'validation_failed'
-  | 'version_mismatch';
+import type { ProviderError } from '#providers';
+import type { AlreadyExists, LastAdminKey, NotFound, UnknownProvider, VersionMismatch } from '#registry';
+import type { TokenUnavailable } from '#tokens';
+import type { CannotOpen } from '#vault';
 
 export interface FieldFault {
   /** JSON pointer into the body, or into the query as if it were an object. */
@@ -41,8 +21,25 @@ export class Problem extends Error {
   }
 }
 
-/** What a code means to the caller. The keys are checked by the compiler: no code can be forgotten. */
-export const problemTypes: Record<ErrorCode, { status: number; title: string; hint?: string }> = {
+/** The libs' own errors that a caller can meet: the compiler asks for the code of each in the table below. */
+type LibError =
+  | AlreadyExists
+  | CannotOpen
+  | LastAdminKey
+  | NotFound
+  | ProviderError
+  | TokenUnavailable
+  | UnknownProvider
+  | VersionMismatch;
+
+interface ProblemType {
+  status: number;
+  title: string;
+  hint?: string;
+}
+
+/** What a code means to the caller. */
+export const problemTypes = {
   already_exists: {
     status: 409,
     title: 'It exists already',
@@ -117,7 +114,10 @@ export const problemTypes: Record<ErrorCode, { status: number; title: string; hi
     title: 'Somebody else changed it meanwhile',
     hint: 'GET it again, and repeat the change with its new ETag.',
   },
-};
+} satisfies Record<LibError['code'], ProblemType> & Record<string, ProblemType>;
+
+/** Every code that a problem+json answer may carry. */
+export type ErrorCode = keyof typeof problemTypes;
 
 /** Served by the broker itself, so that the link works wherever it runs. */
 const documentation = '/docs/errors.md';
@@ -141,7 +141,7 @@ export function problemBody(
   requestId: string,
   more: { hint?: string | undefined; errors?: FieldFault[] | undefined; [member: string]: unknown } = {},
 ): ProblemBody {
-  const { status, title, hint: usualHint } = problemTypes[code];
+  const { status, title, hint: usualHint }: ProblemType = problemTypes[code];
   const { hint = usualHint, errors, ...members } = more;
   return {
     type: `${documentation}#${code}`,

@@ -5,6 +5,7 @@ export { type ClientRecord, Clients, type Inputs } from './clients';
 export { type Database, migratingAdapter, openDatabase, postgresAdapter } from './database';
 export { openEmbedded } from './embedded-database';
 export { AlreadyExists, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
+export type { LastAdminKey, NotFound } from './errors';
 export { Grants } from './grants';
 export type { Page } from './page';
 export { type KeyRecord, Services } from './services';
