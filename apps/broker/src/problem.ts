@@ -21,6 +21,11 @@ export class Problem extends Error {
   }
 }
 
+/** A fault that the decorators of a body or query cannot see. */
+export function invalid(pointer: string, detail: string): Problem {
+  return new Problem('validation_failed', `${detail}.`, { errors: [{ pointer, detail }] });
+}
+
 /** The libs' own errors that a caller can meet: the compiler asks for the code of each in the table below. */
 type LibError =
   | AlreadyExists

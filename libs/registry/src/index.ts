@@ -6,6 +6,6 @@ export { type Database, migratingAdapter, openDatabase, postgresAdapter } from '
 export { openEmbedded } from './embedded-database';
 export { AlreadyExists, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
 export type { LastAdminKey, NotFound } from './errors';
-export { Grants } from './grants';
+export { type Granted, type GrantRecord, Grants } from './grants';
 export type { Page } from './page';
 export { type KeyRecord, Services } from './services';

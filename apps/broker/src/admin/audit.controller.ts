@@ -1,15 +1,16 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsOptional, Length } from 'class-validator';
+import { IsOptional } from 'class-validator';
 import { Audit } from '#registry';
 import { Allow } from '../auth/allow';
-import { Problem } from '../problem';
+import { invalid } from '../problem';
+import { IsText } from './name';
 import { PageQuery, pageRequest, pageView } from './page.dto';
 
 class AuditQuery extends PageQuery {
   @ApiPropertyOptional({ example: 'client:loyalty-eu' })
   @IsOptional()
-  @Length(1, 100, { message: '$property must be a string of 1 to 100 characters' })
+  @IsText(100)
   target?: string;
 }
 
@@ -57,7 +58,7 @@ export class AuditController {
   async list(@Query() { target, ...page }: AuditQuery): Promise<AuditPageView> {
     const request = pageRequest(page);
     if (request.after !== undefined && !/^\d{1,18}$/.test(request.after)) {
-      throw new Problem('validation_failed', 'cursor must be a next_cursor that was returned.');
+      throw invalid('/cursor', 'cursor must be a next_cursor that was returned');
     }
     const found = await this.audit.list({ ...request, ...(target !== undefined && { target }) });
     return pageView(found, ({ seq, at, actor, action, target: of, detail, requestId }) => ({

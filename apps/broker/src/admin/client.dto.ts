@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsObject, IsOptional, Length, Matches } from 'class-validator';
+import { IsIn, IsObject, IsOptional } from 'class-validator';
 import { conditions } from '#tokens';
-import { AreLabels, labelPattern } from './labels';
-import { IsName } from './name';
+import { AreLabels, IsLabel } from './labels';
+import { IsName, IsText } from './name';
 import { PageQuery } from './page.dto';
 
 const inputsDescription =
@@ -14,7 +14,7 @@ export class CreateClientDto {
   name: string;
 
   @ApiProperty({ example: 'capillary', description: 'Id of a provider definition.' })
-  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
+  @IsText()
   provider: string;
 
   @ApiProperty({
@@ -70,16 +70,16 @@ export class ListClientsQuery extends PageQuery {
 
   @ApiPropertyOptional()
   @IsOptional()
-  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
+  @IsText()
   provider?: string;
 
   @ApiPropertyOptional({ example: 'team=loyalty' })
   @IsOptional()
-  @Matches(labelPattern, { message: 'label must be of the form key=value' })
+  @IsLabel()
   label?: string;
 
   @ApiPropertyOptional({ description: 'Part of the name.' })
   @IsOptional()
-  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
+  @IsText()
   q?: string;
 }

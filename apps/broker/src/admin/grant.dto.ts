@@ -1,37 +1,36 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, Length, Matches } from 'class-validator';
-import type { Grants } from '#registry';
-import { Problem } from '../problem';
-import { labelPattern } from './labels';
+import { IsOptional } from 'class-validator';
+import type { Granted, GrantRecord } from '#registry';
+import { invalid } from '../problem';
+import { IsLabel } from './labels';
+import { IsText } from './name';
 import { PageQuery } from './page.dto';
-
-type GrantRecord = Awaited<ReturnType<Grants['create']>>;
 
 export class CreateGrantDto {
   @ApiProperty()
-  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
+  @IsText()
   service: string;
 
   @ApiPropertyOptional({ description: 'One client, by name.' })
   @IsOptional()
-  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
+  @IsText()
   client?: string;
 
   @ApiPropertyOptional({ example: 'team=loyalty', description: 'Every client carrying it, now and later.' })
   @IsOptional()
-  @Matches(labelPattern, { message: 'label must be of the form key=value' })
+  @IsLabel()
   label?: string;
 }
 
 export class ListGrantsQuery extends PageQuery {
   @ApiPropertyOptional()
   @IsOptional()
-  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
+  @IsText()
   service?: string;
 
   @ApiPropertyOptional()
   @IsOptional()
-  @Length(1, 63, { message: '$property must be a string of 1 to 63 characters' })
+  @IsText()
   client?: string;
 }
 
@@ -60,11 +59,10 @@ export class GrantPageView {
   next_cursor?: string;
 }
 
-export function granted({ client, label }: CreateGrantDto): { client: string } | { label: string } {
+export function granted({ client, label }: CreateGrantDto): Granted {
   if (client !== undefined && label === undefined) return { client };
   if (label !== undefined && client === undefined) return { label };
-  const detail = 'a grant names either a client or a label';
-  throw new Problem('validation_failed', `${detail}.`, { errors: [{ pointer: '', detail }] });
+  throw invalid('', 'a grant names either a client or a label');
 }
 
 export function grantView({ id, service, client, label, createdAt }: GrantRecord): GrantView {

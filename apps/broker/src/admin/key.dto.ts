@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsISO8601, IsOptional } from 'class-validator';
 import type { Role } from '#registry';
-import { Problem } from '../problem';
+import { invalid } from '../problem';
 import { IsName } from './name';
 
 export const roles: Role[] = ['admin', 'operator', 'viewer'];
@@ -27,6 +27,5 @@ export function expiry({ expires_at }: IssueKeyDto): Date | null {
   if (expires_at === undefined || expires_at === null) return null;
   const at = new Date(expires_at);
   if (at.getTime() > Date.now()) return at;
-  const detail = 'expires_at must lie in the future';
-  throw new Problem('validation_failed', `${detail}.`, { errors: [{ pointer: '/expires_at', detail }] });
+  throw invalid('/expires_at', 'expires_at must lie in the future');
 }

@@ -1,9 +1,13 @@
-import { registerDecorator } from 'class-validator';
+import { Matches, registerDecorator } from 'class-validator';
 
 const keyPattern = '[a-z0-9](?:[a-z0-9._/-]{0,61}[a-z0-9])?';
 const valuePattern = '[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?';
-export const labelPattern = new RegExp(`^${keyPattern}=${valuePattern}$`);
+const labelPattern = new RegExp(`^${keyPattern}=${valuePattern}$`);
 const maxLabels = 20;
+
+/** One label, to look for or to grant by. */
+export const IsLabel = (): PropertyDecorator =>
+  Matches(labelPattern, { message: '$property must be of the form key=value' });
 
 /** Labels as Kubernetes has them, so that `key=value` can be written in a query and in a grant. */
 export function AreLabels(): PropertyDecorator {

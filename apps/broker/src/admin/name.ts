@@ -1,6 +1,6 @@
 import { applyDecorators, type PipeTransform } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
-import { Matches } from 'class-validator';
+import { Length, Matches } from 'class-validator';
 import { Problem } from '../problem';
 
 /** Names stand in URLs, metrics and logs. */
@@ -12,6 +12,10 @@ export const IsName = (): PropertyDecorator =>
     ApiProperty({ pattern: pattern.source, example: 'loyalty-eu' }),
     Matches(pattern, { message: `$property ${rule}` }),
   );
+
+/** A text that asks for something by name, or by a part of it. Whether it fits the pattern is no matter: what does not is not found. */
+export const IsText = (maxChars = 63): PropertyDecorator =>
+  Length(1, maxChars, { message: `$property must be a string of 1 to ${maxChars} characters` });
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

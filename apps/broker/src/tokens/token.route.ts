@@ -3,7 +3,7 @@ import type { ServableToken, TokenService } from '#tokens';
 import { unauthenticated } from '../auth/access.guard';
 import type { Authenticator, Caller } from '../auth/authenticator';
 import type { Metrics } from '../ops/metrics';
-import { Problem } from '../problem';
+import { invalid, Problem } from '../problem';
 import { sendProblem } from '../problem.filter';
 
 /** A day: nothing that lives longer needs asking for so much. */
@@ -102,8 +102,7 @@ function minTtl(given: unknown): number {
   if (given === undefined) return 0;
   const seconds = typeof given === 'string' && /^\d{1,6}$/.test(given) ? Number(given) : NaN;
   if (seconds <= maxMinTtlSeconds) return seconds;
-  const detail = `min_ttl must be a whole number of seconds from 0 to ${maxMinTtlSeconds}`;
-  throw new Problem('validation_failed', `${detail}.`, { errors: [{ pointer: '/min_ttl', detail }] });
+  throw invalid('/min_ttl', `min_ttl must be a whole number of seconds from 0 to ${maxMinTtlSeconds}`);
 }
 
 function prepare(token: ServableToken, client: string): PreparedReply {
