@@ -1,7 +1,8 @@
 import 'reflect-metadata';
+import type { AdminKeys } from '#registry';
 import { wire } from './app.module';
 import { type Config, InvalidConfig, readConfig } from './config';
-import { createLogger, type Logger } from './logger';
+import { createLogger } from './logger';
 import { createServer } from './server';
 import { openStorage } from './storage';
 
@@ -39,10 +40,7 @@ async function main(): Promise<void> {
 }
 
 /** The first admin key, when there is none that could let anybody in. */
-async function bootstrap(
-  { bootstrapAdminKey, databaseUrl }: Config,
-  adminKeys: ReturnType<typeof wire>['adminKeys'],
-): Promise<void> {
+async function bootstrap({ bootstrapAdminKey, databaseUrl }: Config, adminKeys: AdminKeys): Promise<void> {
   const expiresAt = databaseUrl === undefined ? null : new Date(Date.now() + bootstrapKeyLifeMs);
   const key = await adminKeys.bootstrap(bootstrapAdminKey, expiresAt);
   if (!key || bootstrapAdminKey) return;
@@ -75,7 +73,7 @@ function say(...lines: string[]): void {
 
 main().catch((error: unknown) => {
   if (error instanceof InvalidConfig) process.stderr.write(`${error.message}\n`);
-  else (createLogger('error') as Logger).fatal({ err: error }, 'the broker could not start');
+  else createLogger('error').fatal({ err: error }, 'the broker could not start');
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 500).unref();
 });
