@@ -15,8 +15,8 @@ export async function generateIfStale(): Promise<void> {
 }
 
 /** Process tests run what production runs: `dist/`. */
-export async function buildIfStale(): Promise<object> {
-  const sources = ['apps', 'libs', 'prisma', 'bench', 'nest-cli.json', '.swcrc', 'package.json'].map((name) =>
+export async function buildIfStale(): Promise<void> {
+  const sources = ['apps', 'libs', 'prisma', 'bench', 'tools', 'nest-cli.json', '.swcrc', 'package.json'].map((name) =>
     join(root, name),
   );
   if (Math.max(...sources.map(newestIn)) >= changedAt(marker)) {
@@ -25,7 +25,6 @@ export async function buildIfStale(): Promise<object> {
     writeFileSync(marker, '');
     utimesSync(marker, begun, begun); // what is saved during the build counts as newer
   }
-  return {};
 }
 
 async function tool(name: string, args: string[]): Promise<void> {

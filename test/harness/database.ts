@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Client } from 'pg';
 import { applyMigrations } from '../../prisma/migrate';
-import { migrationNames } from '../../prisma/migrations-folder';
 import { provisioned } from './provisioned';
 
 export interface TestDatabase {
@@ -13,9 +12,9 @@ export interface TestDatabase {
 /** A fresh database of one's own. Migrated (by copying one that was, which takes 50 ms) unless told otherwise. */
 export async function createDatabase({ migrated = true }: { migrated?: boolean } = {}): Promise<TestDatabase> {
   const { url, run } = await provisioned('postgres');
-  const template = migrated ? (await provisioned('template')).name : '';
+  const template = migrated ? (await provisioned('template')).name : 'template1';
   const name = `${prefix(run)}${randomBytes(4).toString('hex')}`;
-  await statement(url, `CREATE DATABASE "${name}"${template && ` TEMPLATE "${template}"`}`);
+  await statement(url, `CREATE DATABASE "${name}" TEMPLATE "${template}"`);
   return {
     url: named(url, name),
     drop: () => statement(url, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`),
@@ -24,7 +23,6 @@ export async function createDatabase({ migrated = true }: { migrated?: boolean }
 
 /** Migrates once what every suite then copies. */
 export async function makeTemplate(url: string, run: string): Promise<string> {
-  if (migrationNames().length === 0) return '';
   const name = `${prefix(run)}template`;
   await statement(url, `CREATE DATABASE "${name}"`);
   await applyMigrations(new PrismaPg({ connectionString: named(url, name) }));

@@ -50,7 +50,7 @@ test('the shared Redis answers', async () => {
 test('a private Redis can be killed, and another can take its port', async () => {
   const redis = await startRedis();
   await redis.kill('SIGKILL');
-  const successor = await startRedis([], redis.port);
+  const successor = await startRedis(redis.port);
   expect(successor.url).toBe(redis.url);
   await Promise.all([redis.stop(), successor.stop()]);
 });

@@ -10,7 +10,6 @@ export const runPidVariable = 'TOKEN_BROKER_TEST_RUN_PID';
 
 export interface Provisions {
   postgres: { url: string; run: string };
-  /** An empty name where there are no migrations yet. */
   template: { name: string };
   redis: { url: string };
   build: object;

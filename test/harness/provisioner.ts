@@ -33,7 +33,10 @@ export async function startProvisioner(): Promise<Provisioner> {
       servers.push(server);
       return { url: server.url };
     },
-    build: async () => buildIfStale(),
+    build: async () => {
+      await buildIfStale();
+      return {};
+    },
   };
 
   const onceMade = <Name extends keyof Provisions>(name: Name): Promise<Provisions[Name]> => {

@@ -29,8 +29,8 @@ export async function sharedRedisUrl(): Promise<string> {
   return (await provisioned('redis')).url;
 }
 
-/** A Redis of one's own, to fill, to flush and to kill. `options` as on its command line: `['--maxmemory', '10mb']`. */
-export async function startRedis(options: string[] = [], port?: number): Promise<PrivateRedis> {
+/** A Redis of one's own, to fill, to flush and to kill. */
+export async function startRedis(port?: number): Promise<PrivateRedis> {
   if (!redisProgram()) await provisioned('redis'); // which installs one where it may
   const program = redisProgram();
   if (!program) {
@@ -39,7 +39,7 @@ export async function startRedis(options: string[] = [], port?: number): Promise
         'REDIS_URL or Docker are enough for the others.',
     );
   }
-  return startProgram(program, options, port);
+  return startProgram(program, port);
 }
 
 /** The first Redis to be had: `REDIS_URL`, a program on PATH, Docker, apt-get where root. */
@@ -50,25 +50,21 @@ export async function provisionRedis(): Promise<Server> {
   if (!program && (await dockerAnswers())) return startContainer();
   const refusal = program ? undefined : await installRedis();
   program ??= redisProgram();
-  if (program) return { origin: program, ...(await startProgram(program, [])) };
+  if (program) return { origin: program, ...(await startProgram(program)) };
   throw new Error(
     'No Redis for the tests. Install redis-server or valkey-server (apt-get install redis-server, brew install redis), ' +
       `or start Docker, or set REDIS_URL.\n- PATH: neither redis-server nor valkey-server\n- Docker: no engine answers\n- ${refusal ?? 'apt-get: installed one, but not on PATH'}`,
   );
 }
 
-async function startProgram(program: string, options: string[], fixedPort?: number): Promise<PrivateRedis> {
+async function startProgram(program: string, fixedPort?: number): Promise<PrivateRedis> {
   const port = fixedPort ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-redis-'));
   const quiet = ['--save', '', '--appendonly', 'no', '--loglevel', 'warning'];
-  const server = spawn(
-    program,
-    ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...quiet, ...options],
-    {
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const server = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...quiet], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += chunk));
   letGo(server);
@@ -89,7 +85,7 @@ async function startProgram(program: string, options: string[], fixedPort?: numb
     kill: async (signal = 'SIGKILL') => {
       server.ref();
       server.kill(signal);
-      if (!['SIGSTOP', 'SIGCONT', 'SIGUSR1'].includes(signal) && !ended()) await exited;
+      if (!['SIGSTOP', 'SIGCONT'].includes(signal) && !ended()) await exited;
     },
     stop: end,
   };
