@@ -3,13 +3,16 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { leashProcess, root } from './harness';
+import { leashProcess } from '../test/harness/leash';
 
 export interface Program {
   url: string;
   pid: number;
   stop(): Promise<void>;
 }
+
+/** Seen from dist/bench. */
+export const root = join(__dirname, '..', '..');
 
 const bootMs = 20_000;
 

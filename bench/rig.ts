@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
+import { startPostgres } from '../test/harness/postgres';
+import { startRedis } from '../test/harness/redis';
+import { installRedis, redisProgram } from '../test/harness/redis-programs';
 import { BrokerApi } from './broker-api';
 import type { Cores } from './cores';
-import { installRedis, redisProgram, startPostgres, startRedis } from './harness';
 import { type Program, startProgram } from './program';
 
 /** One broker on a PostgreSQL, a Redis and a provider of its own: real processes, nothing shared with another rig. */

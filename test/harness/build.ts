@@ -16,9 +16,17 @@ export async function generateIfStale(): Promise<void> {
 
 /** Process tests run what production runs: `dist/`. */
 export async function buildIfStale(): Promise<void> {
-  const sources = ['apps', 'libs', 'prisma', 'bench', 'tools', 'nest-cli.json', '.swcrc', 'package.json'].map((name) =>
-    join(root, name),
-  );
+  const sources = [
+    'apps',
+    'libs',
+    'prisma',
+    'bench',
+    'tools',
+    'test/harness',
+    'nest-cli.json',
+    '.swcrc',
+    'package.json',
+  ].map((name) => join(root, name));
   if (Math.max(...sources.map(newestIn)) >= changedAt(marker)) {
     const begun = new Date();
     await tool('nest', ['build']);
