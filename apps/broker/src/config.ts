@@ -67,32 +67,32 @@ class Environment {
 
   @IsOptional()
   @IsNotEmpty({ message: 'HOST must be an address to listen on, such as 127.0.0.1 or 0.0.0.0' })
-  HOST?: string;
+  HOST: string | undefined = undefined;
 
   @IsOptional()
   @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'DATABASE_URL must be a postgresql:// URL' })
-  DATABASE_URL?: string;
+  DATABASE_URL: string | undefined = undefined;
 
   @IsOptional()
   @Matches(/^rediss?:\/\/\S+$/, {
     message: 'REDIS_URL must be a redis:// or rediss:// URL (Sentinel and Cluster are not supported yet)',
   })
-  REDIS_URL?: string;
+  REDIS_URL: string | undefined = undefined;
 
   @IsOptional()
   @IsString()
-  MASTER_KEYS?: string;
+  MASTER_KEYS: string | undefined = undefined;
 
   @IsOptional()
   @IsNotEmpty({ message: 'MASTER_KEYS_COMMAND must be a command that prints MASTER_KEYS' })
-  MASTER_KEYS_COMMAND?: string;
+  MASTER_KEYS_COMMAND: string | undefined = undefined;
 
   @IsOptional()
   @MinLength(32, { message: 'BOOTSTRAP_ADMIN_KEY must have 32 characters or more' })
   @Matches(/^[\x21-\x7e]*$/, {
     message: 'BOOTSTRAP_ADMIN_KEY must consist of visible ASCII characters, without spaces',
   })
-  BOOTSTRAP_ADMIN_KEY?: string;
+  BOOTSTRAP_ADMIN_KEY: string | undefined = undefined;
 
   @IsNotEmpty({ message: 'DATA_DIR must be a folder' })
   DATA_DIR = './data';
@@ -112,6 +112,9 @@ class Environment {
   LOG_LEVEL = 'info';
 }
 
+/** Every variable that is read, besides `NAME_FILE` for the secrets. */
+const variables = Object.keys(new Environment());
+
 /**
  * Reads the environment, once; nothing else reads it.
  * @throws InvalidConfig with every fault
@@ -119,9 +122,8 @@ class Environment {
 export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   const faults: string[] = [];
   const given = withFiles(source, faults);
-  const known = Object.keys(new Environment()).concat(...secrets, 'HOST', 'MASTER_KEYS_COMMAND');
   // An empty variable is what `VAR=` in a compose file means: not set.
-  const values = Object.fromEntries(known.flatMap((name) => (given[name] ? [[name, given[name]]] : [])));
+  const values = Object.fromEntries(variables.flatMap((name) => (given[name] ? [[name, given[name]]] : [])));
   const env = plainToInstance(Environment, values, { exposeDefaultValues: true });
   for (const { constraints } of validateSync(env)) faults.push(...Object.values(constraints ?? {}));
   const keyRing = readKeyRing(env, faults);

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { AdminKeys } from '#registry';
 import { wire } from './app.module';
-import { type Config, InvalidConfig, readConfig } from './config';
+import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile, readConfig } from './config';
 import { createLogger } from './logger';
 import { createServer } from './server';
 import { openStorage } from './storage';
@@ -30,6 +30,7 @@ async function main(): Promise<void> {
       logger.warn('work still running after 10 s; what it claimed goes to others when the lease ends');
       process.exit(1);
     }, drainMs);
+    parts.tokens.stop();
     await parts.tokens.drain();
     await app.close();
     await storage.close();
@@ -54,7 +55,7 @@ function explainMode({ databaseUrl, redisUrl, dataDir }: Config, url: string): v
   if (databaseUrl === undefined) {
     say(
       `Token Broker runs embedded at ${url}, for trying it out and for a single small host:`,
-      `  - clients, sealed secrets and grants are in ${dataDir}/postgres; the master key that opens them is in ${dataDir}/master.keys`,
+      `  - clients, sealed secrets and grants are in ${embeddedDatabase(dataDir)}; the master key that opens them is in ${masterKeysFile(dataDir)}`,
       '  - one process only; set DATABASE_URL (PostgreSQL) and MASTER_KEYS for more',
     );
   }

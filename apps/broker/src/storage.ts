@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { applyMigrations, pendingMigrations } from '#migrations';
-import { type Database, migratingAdapter, openDatabase, openEmbedded, postgresAdapter } from '#registry';
+import { type Database, databaseFault, migratingAdapter, openDatabase, openEmbedded, postgresAdapter } from '#registry';
 import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
 import { KeyRing, newMasterKey } from '#vault';
 import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile } from './config';
@@ -48,12 +48,10 @@ async function postgres(url: string, logger: Logger): Promise<OpenDatabase> {
   try {
     await migrate(database, migratingAdapter(url), (line) => logger.info(line));
   } catch (error) {
-    const { message, cause } = error as { message: string; cause?: { kind?: string; originalMessage?: string } };
-    const why =
-      cause?.kind === 'DatabaseNotReachable'
-        ? 'it cannot be reached (refused, or no such host)'
-        : (cause?.originalMessage ?? message);
-    throw new InvalidConfig([`DATABASE_URL: the database at ${host}${pathname} cannot be used: ${why}`]);
+    await database.$disconnect();
+    throw new InvalidConfig([
+      `DATABASE_URL: the database at ${host}${pathname} cannot be used: ${databaseFault(error)}`,
+    ]);
   }
   return { database, close: () => database.$disconnect() };
 }

@@ -7,4 +7,4 @@ export { checkInputs } from './inputs';
 export type { IssuedToken } from './issued-token';
 export { loadPresets } from './presets';
 export { tokenHosts } from './token-hosts';
-export { createTokenRequester } from './token-requester';
+export { createTokenRequester, type TokenRequester } from './token-requester';

@@ -77,6 +77,24 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   );
 }
 
+/** What the database said, in one line: Prisma wraps it in its own words and a piece of our source. */
+export function databaseFault(error: unknown): string {
+  if (isDatabaseUnavailable(error)) return 'it cannot be reached (refused, no such host, or no answer in time)';
+  for (let inner: unknown = error; typeof inner === 'object' && inner !== null;) {
+    const { originalMessage, cause, meta } = inner as {
+      originalMessage?: string;
+      cause?: unknown;
+      meta?: { driverAdapterError?: unknown };
+    };
+    if (originalMessage) return originalMessage;
+    inner = meta?.driverAdapterError ?? cause;
+  }
+  return String((error as Error).message ?? error)
+    .trim()
+    .split('\n')
+    .at(-1)!;
+}
+
 /** PostgreSQL's unique_violation as Prisma reports it. */
 export function isUniqueViolation(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'P2002';

@@ -4,7 +4,7 @@ export { Audit, type By } from './audit';
 export { type ClientRecord, Clients, type Inputs } from './clients';
 export { type Database, migratingAdapter, openDatabase, postgresAdapter } from './database';
 export { openEmbedded } from './embedded-database';
-export { AlreadyExists, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
+export { AlreadyExists, databaseFault, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
 export type { LastAdminKey, NotFound } from './errors';
 export { type Granted, type GrantRecord, Grants } from './grants';
 export type { Page } from './page';

@@ -6,6 +6,7 @@ import {
   type ClientState,
   type Commit,
   leaseMs,
+  minRestMs,
   type NewToken,
   type News,
   type Overview,
@@ -44,7 +45,7 @@ export class MemoryTokenStore implements TokenStore {
     if (token && Number(token.generation) > Number(seenGeneration) && token.until > now) return { outcome: 'newer' };
     if (entry.heldUntil > now) return { outcome: 'held', waitMs: entry.heldUntil - now };
     if (entry.notBefore > now) return { outcome: 'resting', waitMs: entry.notBefore - now };
-    return { outcome: 'claimed', claim: this.#claim(clientId, entry, 0) };
+    return { outcome: 'claimed', claim: this.#claim(clientId, entry) };
   }
 
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
@@ -67,6 +68,7 @@ export class MemoryTokenStore implements TokenStore {
     entry.minimumVersion = token.secretVersion;
     entry.token = { ...token, generation: claim.generation, until };
     entry.dueAt = now + token.renewInMs;
+    entry.notBefore = now + minRestMs;
     this.#tell({ kind: 'renewed', clientId: claim.clientId, generation: claim.generation });
     return { outcome: 'stored', freshAgain };
   }
@@ -158,11 +160,11 @@ export class MemoryTokenStore implements TokenStore {
     return entry;
   }
 
-  #claim(clientId: string, entry: Entry, latenessMs: number): Claim {
+  #claim(clientId: string, entry: Entry, latenessMs?: number): Claim {
     this.#generation = Math.max(this.#generation, this.clock.now() * 1_000) + 1;
     entry.claim = this.#generation.toFixed(0);
     entry.heldUntil = entry.dueAt = this.clock.monotonic() + leaseMs;
-    return { clientId, generation: entry.claim, latenessMs };
+    return { clientId, generation: entry.claim, ...(latenessMs !== undefined && { latenessMs }) };
   }
 
   /** The least that both clocks allow, as in Redis. */

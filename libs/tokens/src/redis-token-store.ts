@@ -10,6 +10,7 @@ import {
   type ClientState,
   type Commit,
   leaseMs,
+  minRestMs,
   type NewToken,
   type News,
   type Overview,
@@ -110,7 +111,7 @@ export class RedisTokenStore implements TokenStore {
     const [outcome, value] = (
       await this.#redis.claimOne(due, client, generation, clientId, leaseMs, seenGeneration, this.clockShiftMs)
     ).map(String);
-    if (outcome === 'claimed') return { outcome, claim: { clientId, generation: value!, latenessMs: 0 } };
+    if (outcome === 'claimed') return { outcome, claim: { clientId, generation: value! } };
     if (outcome === 'newer') return { outcome };
     return { outcome: outcome as 'held' | 'resting', waitMs: Number(value) };
   }
@@ -120,7 +121,7 @@ export class RedisTokenStore implements TokenStore {
     const [outcome, freshAgain] = await this.#redis.commit(
       ...[due, client, until, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
       ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
-      ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs],
+      ...[Math.ceil(token.renewInMs), minRestMs, channel, this.clockShiftMs],
     );
     return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
   }

@@ -4,10 +4,7 @@ import { retryDelayMs, scheduleOf } from './renewal-policy';
 const lives = fc.double({ min: 0.001, max: 1e9, noNaN: true });
 const random = fc.double({ min: 0, max: 0.999_999, noNaN: true });
 const refused = { code: 'credentials_refused' as const };
-const down = (retryAfterSeconds?: number) => ({
-  code: 'provider_unavailable' as const,
-  failure: retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
-});
+const down = (retryAfterSeconds = 0) => ({ code: 'provider_unavailable', retryAfterSeconds });
 
 describe('the schedule of a token', () => {
   it('renews at 60 to 70 % of its life and always before it stops being served', () => {

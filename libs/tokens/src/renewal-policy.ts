@@ -1,4 +1,4 @@
-import type { ProviderError } from '#providers';
+import type { LastFailure } from './token-store';
 
 /** A number from [0, 1). */
 export type Random = () => number;
@@ -33,13 +33,13 @@ export function scheduleOf(lifeSeconds: number, random: Random): Schedule {
  * @param servable whether a token is still being served meanwhile
  */
 export function retryDelayMs(
-  error: Pick<ProviderError, 'code'> & { failure?: { retryAfterSeconds?: number } },
+  { code, retryAfterSeconds = 0 }: Pick<LastFailure, 'code' | 'retryAfterSeconds'>,
   { failures, refusals, servable }: { failures: number; refusals: number; servable: boolean },
   random: Random,
 ): number {
-  if (error.code === 'credentials_refused' && refusals >= 2) return probeRefusedMs * (0.8 + 0.4 * random());
+  if (code === 'credentials_refused' && refusals >= 2) return probeRefusedMs * (0.8 + 0.4 * random());
   const ceilingMs = servable ? 30_000 : 5 * minuteMs;
   const backoffMs = (0.25 + 0.75 * random()) * Math.min(ceilingMs, 1_000 * 2 ** Math.min(failures - 1, 20));
-  const askedMs = Math.min((error.failure?.retryAfterSeconds ?? 0) * 1_000, maxRetryAfterMs);
+  const askedMs = Math.min(retryAfterSeconds * 1_000, maxRetryAfterMs);
   return Math.max(backoffMs, askedMs);
 }

@@ -1,17 +1,13 @@
-import { type Clock, type IssuedToken, type ProviderDefinition, ProviderError } from '#providers';
-import { CannotOpen, type Secret, type Vault } from '#vault';
+import { type Clock, type IssuedToken, ProviderError, type TokenRequester } from '#providers';
+import { CannotOpen, type Vault } from '#vault';
 import { conditionAfterFailure } from './condition';
 import type { TokenEvents } from './events';
 import { ClientNotLoaded, type RenewableClient, type RenewableClients } from './renewable-client';
 import { type Random, retryDelayMs, scheduleOf } from './renewal-policy';
 import { sealIssued } from './sealed-token';
-import type { Claim, LastFailure, TokenStore } from './token-store';
+import { type Claim, type LastFailure, minRestMs, type TokenStore } from './token-store';
 
-export type RequestToken = (
-  definition: ProviderDefinition,
-  inputs: Record<string, string | Secret>,
-  signal?: AbortSignal,
-) => Promise<IssuedToken>;
+export type RequestToken = TokenRequester['requestToken'];
 
 /** Carries a claim through: ask the provider, store the token, or note the failure. The one way to get a token. */
 export class Renewer {
@@ -39,8 +35,8 @@ export class Renewer {
   }
 
   /** Never rejects: what went wrong is noted in the store, or else told as a fault, and the lease runs out. */
-  renew(claim: Claim, how: 'scheduled' | 'on demand'): Promise<void> {
-    const work = this.#renew(claim, how)
+  renew(claim: Claim): Promise<void> {
+    const work = this.#renew(claim)
       .catch((error: unknown) => this.parts.events.fault({ what: 'renewal', error, clientId: claim.clientId }))
       .finally(() => {
         if (this.#inFlight.get(claim.clientId) === work) this.#inFlight.delete(claim.clientId);
@@ -53,7 +49,7 @@ export class Renewer {
     await Promise.all(this.#inFlight.values());
   }
 
-  async #renew(claim: Claim, how: 'scheduled' | 'on demand'): Promise<void> {
+  async #renew(claim: Claim): Promise<void> {
     const { clients, store, requestToken, clock } = this.parts;
     const started = clock.monotonic();
     let client: RenewableClient | undefined;
@@ -61,21 +57,18 @@ export class Renewer {
       client = await clients.load(claim.clientId);
       if (!client) return await store.remove(claim.clientId);
       const issued = await requestToken(client.definition, await client.inputs());
-      await this.store(claim, client, issued, how);
+      await this.store(claim, client, issued);
     } catch (error) {
       const failure = failureOf(error, clock.now());
       if (!failure) throw error;
-      await this.#fail(claim, client?.provider ?? 'unknown', failure, error as Error, started, how);
+      // Whether the provider was asked at all decides whether the call is counted.
+      if (error instanceof ProviderError) this.#called(claim, client!.provider, failure.providerStatus ?? 'none');
+      await this.#fail(claim, client?.provider ?? 'unknown', failure, clock.monotonic() - started);
     }
   }
 
   /** Commits a token that was issued for this claim. */
-  async store(
-    claim: Claim,
-    client: RenewableClient,
-    issued: IssuedToken,
-    how: 'scheduled' | 'on demand',
-  ): Promise<void> {
+  async store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
     const { store, vault, events, clock, random, clients } = this.parts;
     const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
     const { servableLifeMs, renewAtMs } = scheduleOf(issued.lifeSeconds, random);
@@ -84,17 +77,17 @@ export class Renewer {
       clientId: claim.clientId,
       provider: client.provider,
       durationMs: elapsedMs,
-      ...(how === 'scheduled' && { latenessMs: claim.latenessMs }),
+      ...(claim.latenessMs !== undefined && { latenessMs: claim.latenessMs }),
       ...(issued.providerRequestId && { providerRequestId: issued.providerRequestId }),
     };
-    events.providerCalled({ clientId: claim.clientId, provider: client.provider, status: '200' });
+    this.#called(claim, client.provider, 200);
     const { outcome, freshAgain } = await store.commit(claim, {
       secretVersion: client.secretVersion,
       sealed: sealIssued(vault, claim.clientId, claim.generation, issued),
       runwayMs,
       serveUntil: issued.sentAt + servableLifeMs,
       servableLifeMs,
-      renewInMs: Math.max(renewAtMs - elapsedMs, 0),
+      renewInMs: Math.max(renewAtMs - elapsedMs, minRestMs),
     });
     if (outcome === 'outdated') clients.drop(claim.clientId);
     if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
@@ -102,19 +95,13 @@ export class Renewer {
     if (freshAgain) events.conditionChanged({ clientId: claim.clientId, condition: 'fresh' });
   }
 
-  async #fail(
-    claim: Claim,
-    provider: string,
-    lastFailure: LastFailure,
-    error: Error,
-    started: number,
-    how: 'scheduled' | 'on demand',
-  ): Promise<void> {
-    const { store, events, clock, random } = this.parts;
+  #called({ clientId }: Claim, provider: string, status: number | 'none'): void {
+    this.parts.events.providerCalled({ clientId, provider, status: String(status) });
+  }
+
+  async #fail(claim: Claim, provider: string, lastFailure: LastFailure, durationMs: number): Promise<void> {
+    const { store, events, random } = this.parts;
     const { clientId } = claim;
-    if (error instanceof ProviderError) {
-      events.providerCalled({ clientId, provider, status: String(lastFailure.providerStatus ?? 'none') });
-    }
     const before = await store.read(clientId);
     const attempts = {
       failures: before.failures + 1,
@@ -122,15 +109,15 @@ export class Renewer {
       lastFailure,
     };
     const servable = (before.token?.runwayMs ?? 0) > 0;
-    const nextAttemptInMs = retryDelayMs(error as ProviderError, { ...attempts, servable }, random);
+    const nextAttemptInMs = retryDelayMs(lastFailure, { ...attempts, servable }, random);
     const held = await store.postpone(claim, nextAttemptInMs, attempts);
     events.renewalFailed({
       clientId,
       provider,
       failure: lastFailure,
       nextAttemptInMs,
-      durationMs: clock.monotonic() - started,
-      ...(how === 'scheduled' && { latenessMs: claim.latenessMs }),
+      durationMs,
+      ...(claim.latenessMs !== undefined && { latenessMs: claim.latenessMs }),
       ...(lastFailure.providerRequestId && { providerRequestId: lastFailure.providerRequestId }),
     });
     if (held) {

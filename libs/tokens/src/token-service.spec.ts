@@ -74,7 +74,7 @@ class Scene {
     for (let passed = 0; passed < seconds; passed++) {
       this.clock.ms += 1_000;
       await this.service.renewDue();
-      await this.service.settle();
+      await this.service.drain();
     }
   }
 }
@@ -240,9 +240,9 @@ describe('TokenService', () => {
     expect(scene.calls).toBeLessThan(12);
   });
 
-  it('takes no more work once it drains', async () => {
+  it('takes no more work once it is stopped', async () => {
     await scene.service.reconcile([{ id: 'c', secretVersion: 1 }]);
-    await scene.service.drain();
+    scene.service.stop();
     await scene.pass(5);
     expect(scene.calls).toBe(0);
   });

@@ -95,7 +95,7 @@ export class TokenService {
     this.#claiming = true;
     try {
       const claims = await this.#store.claimDue(free);
-      for (const claim of claims) void this.#renewer.renew(claim, 'scheduled');
+      for (const claim of claims) void this.#renewer.renew(claim);
       return claims.length;
     } finally {
       this.#claiming = false;
@@ -109,7 +109,7 @@ export class TokenService {
     const answer = await this.#store.claimOne(client.id, token?.generation);
     if (answer.outcome !== 'claimed') return;
     this.#clients.remember(client);
-    await this.#renewer.store(answer.claim, client, issued, 'on demand');
+    await this.#renewer.store(answer.claim, client, issued);
   }
 
   /** The client's secret or inputs were changed: renew at once, and store nothing got with what was before. */
@@ -145,14 +145,13 @@ export class TokenService {
     return this.#cache.size;
   }
 
-  /** Takes no more work and waits for what runs; a token request ends within 8 s by itself. */
-  async drain(): Promise<void> {
+  /** Claims nothing that is due from now on. */
+  stop(): void {
     this.#stopped = true;
-    await this.#renewer.drain();
   }
 
-  /** Waits until the renewals running now have ended. */
-  async settle(): Promise<void> {
+  /** Waits until the renewals running now have ended; a token request ends within 8 s by itself. */
+  async drain(): Promise<void> {
     await this.#renewer.drain();
   }
 
@@ -190,7 +189,7 @@ export class TokenService {
       const news = this.#nextNews(clientId);
       try {
         const answer = await this.#store.claimOne(clientId, seen);
-        if (answer.outcome === 'claimed') await this.#renewer.renew(answer.claim, 'on demand');
+        if (answer.outcome === 'claimed') await this.#renewer.renew(answer.claim);
         if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? news.heard, news.heard]);
         // Not joined with a read that began before the renewal ended.
         return await this.#readNow(clientId);

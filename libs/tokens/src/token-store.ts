@@ -3,8 +3,8 @@ export interface Claim {
   clientId: string;
   /** Fences the claim: only the latest claim of a client may commit. Also the generation of the token it stores. */
   generation: string;
-  /** How long the renewal had been due when it was claimed, ms. */
-  latenessMs: number;
+  /** How long the renewal had been due when it was claimed, ms; absent when it was claimed on demand. */
+  latenessMs?: number;
 }
 
 export type ClaimAnswer =
@@ -56,6 +56,7 @@ export interface LastFailure {
   providerStatus?: number;
   providerRequestId?: string;
   hint?: string;
+  retryAfterSeconds?: number;
   /** Wall clock, ms. */
   at: number;
 }
@@ -121,6 +122,9 @@ export interface TokenStore {
   ping(): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** After a token was stored the next is not asked for sooner, however short its life and whoever wants a longer one. */
+export const minRestMs = 500;
 
 /** A worker that dies delays its renewals by no more than this. Longer than any token request may take (8 s). */
 export const leaseMs = 15_000;

@@ -1,4 +1,4 @@
-import { checkInputs, type IssuedToken, type ProviderDefinition, tokenHosts } from '#providers';
+import { checkInputs, type IssuedToken, type ProviderDefinition, tokenHosts, type TokenRequester } from '#providers';
 import { AlreadyExists, type By, type ClientRecord, type Clients, type Inputs, VersionMismatch } from '#registry';
 import { CannotOpen, type Secret } from '#vault';
 import type { TokenService } from '#tokens';
@@ -6,15 +6,13 @@ import type { Logger } from '../logger';
 import { Problem } from '../problem';
 import type { CreateClientDto, UpdateClientDto } from './client.dto';
 
-type RequestToken = (definition: ProviderDefinition, inputs: Record<string, string | Secret>) => Promise<IssuedToken>;
-
 /** How a client comes, changes and goes: first tried at the provider, then stored, then told to the token service. */
 export class Registration {
   constructor(
     private readonly parts: {
       clients: Clients;
       tokens: TokenService;
-      requestToken: RequestToken;
+      requestToken: TokenRequester['requestToken'];
       allowedOrigins: readonly string[];
       logger: Logger;
     },

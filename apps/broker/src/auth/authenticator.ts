@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiKeys, keyPrefix } from '#vault';
 import { type Access, bootstrapPrefix, type ClientAccess, type KeyAccess, type Role } from '#registry';
 import { LRUCache } from 'lru-cache';
@@ -59,7 +60,7 @@ export class Authenticator {
     const entry = this.#known.get(id) ?? { found: undefined, checkedAt: -Infinity };
     const seenBefore = entry.checkedAt !== -Infinity;
     entry.checking ??= this.#check(id, entry, prefix, clientName);
-    if (seenBefore) await Promise.race([entry.checking.catch(() => undefined), sleep(patienceMs)]);
+    if (seenBefore) await Promise.race([entry.checking.catch(() => undefined), delay(patienceMs)]);
     else await entry.checking;
     return this.#judge(key, entry.found);
   }
@@ -119,8 +120,4 @@ function bearerKey(authorization: string | undefined): string | undefined {
 /** Anything that is not one of our keys can only be the one that an operator chose: one row, and no look-up each. */
 function lookUpPrefix(key: string): string {
   return keyPrefix(key) ?? bootstrapPrefix;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
