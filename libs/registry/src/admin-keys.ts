@@ -41,6 +41,8 @@ export class AdminKeys {
   /** Revokes a key; the last usable key of role `admin` stays, for nobody could make another. */
   async revoke(id: string, by: By): Promise<void> {
     await this.db.$transaction(async (tx) => {
+      // Two at once would each see the other's key as the one that remains.
+      await tx.$executeRaw`LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE`;
       const key = await tx.key.findFirst({ where: { id, role: { not: null } } });
       if (!key) throw new NotFound('key', id);
       if (key.revokedAt) return;

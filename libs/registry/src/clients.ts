@@ -166,11 +166,14 @@ export class Clients {
     });
   }
 
-  /** The client with its inputs, sealed, enabled or not; undefined when it is gone or its provider is. */
+  /**
+   * The client with its inputs, sealed, enabled or not; undefined when it is gone.
+   * @throws UnknownProvider where this process does not know its definition: another, newer one may
+   */
   async load(id: string): Promise<(LoadedClient & { enabled: boolean }) | undefined> {
     const row = await this.db.client.findUnique({ where: { id } });
-    const definition = row && this.definitions.get(row.provider);
-    if (!row || !definition) return undefined;
+    if (!row) return undefined;
+    const definition = this.definition(row.provider);
     const { provider, secretVersion, enabled, sealedInputs } = row;
     const plain = row.inputs as Record<string, string>;
     const inputs = async (): Promise<Record<string, string | Secret>> => {

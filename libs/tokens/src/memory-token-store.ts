@@ -73,13 +73,22 @@ export class MemoryTokenStore implements TokenStore {
     return { outcome: 'stored', freshAgain };
   }
 
-  async postpone(claim: Claim, delayMs: number, attempts: Attempts): Promise<boolean> {
+  async postpone(
+    claim: Claim,
+    delayMs: number,
+    attempts: Attempts,
+    secretVersion?: number,
+  ): Promise<'postponed' | 'fenced' | 'outdated'> {
     const entry = this.#entries.get(claim.clientId);
-    if (entry?.claim !== claim.generation) return false;
+    if (entry?.claim !== claim.generation) return 'fenced';
+    if (secretVersion !== undefined && secretVersion < entry.minimumVersion) {
+      Object.assign(entry, { heldUntil: 0, dueAt: this.clock.monotonic() });
+      return 'outdated';
+    }
     endAttempt(entry);
     const again = this.clock.monotonic() + delayMs;
     Object.assign(entry, attempts, { dueAt: again, notBefore: again });
-    return true;
+    return 'postponed';
   }
 
   async read(clientId: string): Promise<ClientState> {
@@ -118,7 +127,8 @@ export class MemoryTokenStore implements TokenStore {
     this.#tell({ kind: 'changed', clientId });
   }
 
-  async remove(clientId: string): Promise<void> {
+  async remove(clientId: string, claim?: Claim): Promise<void> {
+    if (claim && this.#entries.get(clientId)?.claim !== claim.generation) return;
     this.#entries.delete(clientId);
     this.#tell({ kind: 'removed', clientId });
   }

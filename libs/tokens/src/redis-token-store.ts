@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type Clock, systemClock } from '#providers';
 import { Redis } from 'ioredis';
+import { RedisNews } from './redis-news';
 import {
   type Attempts,
   type Claim,
@@ -49,7 +50,7 @@ export class RedisTokenStore implements TokenStore {
   /** ms added to Redis' clock; only tests move it. */
   clockShiftMs = 0;
   readonly #redis: Scripted;
-  readonly #subscriber: Redis;
+  readonly #news: RedisNews;
 
   constructor(
     url: string,
@@ -59,6 +60,7 @@ export class RedisTokenStore implements TokenStore {
     this.#redis = new Redis(url, {
       commandTimeout: commandTimeoutMs,
       connectTimeout: 2_000,
+      socketTimeout: 2_000, // a connection that died in silence is given up, not waited for
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
       retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
@@ -68,10 +70,8 @@ export class RedisTokenStore implements TokenStore {
       const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
       this.#redis.defineCommand(name, { numberOfKeys, lua });
     }
-    this.#subscriber = new Redis(url, { retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000) });
     this.#redis.on('error', onError);
-    this.#subscriber.on('error', () => undefined); // the same fault: said once is enough
-    this.#subscriber.subscribe(channel).catch(() => undefined); // ioredis subscribes again by itself
+    this.#news = new RedisNews(url, channel);
   }
 
   /** Waits until Redis answers for the first time, at most so long; without an answer the store goes on trying. */
@@ -109,7 +109,16 @@ export class RedisTokenStore implements TokenStore {
   async claimOne(clientId: string, seenGeneration = '0'): Promise<ClaimAnswer> {
     const { due, client, generation } = clientKeys(clientId);
     const [outcome, value] = (
-      await this.#redis.claimOne(due, client, generation, clientId, leaseMs, seenGeneration, this.clockShiftMs)
+      await this.#redis.claimOne(
+        due,
+        client,
+        generation,
+        clientId,
+        leaseMs,
+        seenGeneration,
+        minRestMs,
+        this.clockShiftMs,
+      )
     ).map(String);
     if (outcome === 'claimed') return { outcome, claim: { clientId, generation: value! } };
     if (outcome === 'newer') return { outcome };
@@ -121,16 +130,22 @@ export class RedisTokenStore implements TokenStore {
     const [outcome, freshAgain] = await this.#redis.commit(
       ...[due, client, until, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
       ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
-      ...[Math.ceil(token.renewInMs), minRestMs, channel, this.clockShiftMs],
+      ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs],
     );
     return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
   }
 
-  async postpone(claim: Claim, delayMs: number, { failures, refusals, lastFailure }: Attempts): Promise<boolean> {
+  async postpone(
+    claim: Claim,
+    delayMs: number,
+    { failures, refusals, lastFailure }: Attempts,
+    secretVersion?: number,
+  ): Promise<'postponed' | 'fenced' | 'outdated'> {
     const { due, client } = clientKeys(claim.clientId);
     const failure = lastFailure ? JSON.stringify(lastFailure) : '';
-    const args = [claim.clientId, claim.generation, Math.ceil(delayMs), failures, refusals, failure, this.clockShiftMs];
-    return Number(await this.#redis.postpone(due, client, ...args)) === 1;
+    const counted = [failures, refusals, failure, secretVersion ?? ''];
+    const args = [claim.clientId, claim.generation, Math.ceil(delayMs), ...counted, this.clockShiftMs];
+    return String(await this.#redis.postpone(due, client, ...args)) as 'postponed' | 'fenced' | 'outdated';
   }
 
   async read(clientId: string): Promise<ClientState> {
@@ -179,9 +194,9 @@ export class RedisTokenStore implements TokenStore {
     await this.#redis.change(due, client, clientId, secretVersion, channel, dueInMs, this.clockShiftMs);
   }
 
-  async remove(clientId: string): Promise<void> {
+  async remove(clientId: string, claim?: Claim): Promise<void> {
     const { due, client, until, token } = clientKeys(clientId);
-    await this.#redis.remove(due, client, until, token, clientId, channel);
+    await this.#redis.remove(due, client, until, token, clientId, claim?.generation ?? '', channel);
   }
 
   async overview(next: number): Promise<Overview> {
@@ -210,14 +225,11 @@ export class RedisTokenStore implements TokenStore {
   }
 
   onNews(listener: (news: News) => void): void {
-    this.#subscriber.on('message', (_channel, message) => {
-      const [kind, clientId, generation] = message.split(' ') as [News['kind'], string, string | undefined];
-      listener({ kind, clientId, ...(generation && { generation }) });
-    });
+    this.#news.on(listener);
   }
 
   newsArrives(): boolean {
-    return this.#subscriber.status === 'ready';
+    return this.#news.arrives();
   }
 
   async ping(): Promise<boolean> {
@@ -225,9 +237,8 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.#redis.quit(), this.#subscriber.quit()]);
+    await Promise.allSettled([this.#redis.quit(), this.#news.close()]);
     this.#redis.disconnect();
-    this.#subscriber.disconnect();
   }
 }
 

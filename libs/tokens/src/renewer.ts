@@ -1,4 +1,4 @@
-import { type Clock, type IssuedToken, ProviderError, type TokenRequester } from '#providers';
+import { type Clock, type IssuedToken, ProviderError, ProviderMisconfigured, type TokenRequester } from '#providers';
 import { CannotOpen, type Vault } from '#vault';
 import { conditionAfterFailure } from './condition';
 import type { TokenEvents } from './events';
@@ -55,7 +55,7 @@ export class Renewer {
     let client: RenewableClient | undefined;
     try {
       client = await clients.load(claim.clientId);
-      if (!client) return await store.remove(claim.clientId);
+      if (!client) return await store.remove(claim.clientId, claim);
       const issued = await requestToken(client.definition, await client.inputs());
       await this.store(claim, client, issued);
     } catch (error) {
@@ -63,7 +63,7 @@ export class Renewer {
       if (!failure) throw error;
       // Whether the provider was asked at all decides whether the call is counted.
       if (error instanceof ProviderError) this.#called(claim, client!.provider, failure.providerStatus ?? 'none');
-      await this.#fail(claim, client?.provider ?? 'unknown', failure, clock.monotonic() - started);
+      await this.#fail(claim, client, failure, clock.monotonic() - started);
     }
   }
 
@@ -73,6 +73,7 @@ export class Renewer {
     const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
     const { servableLifeMs, renewAtMs } = scheduleOf(issued.lifeSeconds, random);
     const runwayMs = servableLifeMs - elapsedMs;
+    if (runwayMs <= 0) throw deadOnArrival(issued.lifeSeconds);
     const event = {
       clientId: claim.clientId,
       provider: client.provider,
@@ -86,7 +87,8 @@ export class Renewer {
       sealed: sealIssued(vault, claim.clientId, claim.generation, issued),
       runwayMs,
       serveUntil: issued.sentAt + servableLifeMs,
-      servableLifeMs,
+      // What was left when it arrived is the most that anybody can ask for.
+      servableLifeMs: runwayMs,
       renewInMs: Math.max(renewAtMs - elapsedMs, minRestMs),
     });
     if (outcome === 'outdated') clients.drop(claim.clientId);
@@ -99,18 +101,25 @@ export class Renewer {
     this.parts.events.providerCalled({ clientId, provider, status: String(status) });
   }
 
-  async #fail(claim: Claim, provider: string, lastFailure: LastFailure, durationMs: number): Promise<void> {
-    const { store, events, random } = this.parts;
+  async #fail(
+    claim: Claim,
+    client: RenewableClient | undefined,
+    lastFailure: LastFailure,
+    durationMs: number,
+  ): Promise<void> {
+    const { store, events, random, clients } = this.parts;
     const { clientId } = claim;
+    const provider = client?.provider ?? 'unknown';
     const before = await store.read(clientId);
     const attempts = {
       failures: before.failures + 1,
-      refusals: before.refusals + (lastFailure.code === 'credentials_refused' ? 1 : 0),
+      refusals: lastFailure.code === 'credentials_refused' ? before.refusals + 1 : 0,
       lastFailure,
     };
     const servable = (before.token?.runwayMs ?? 0) > 0;
     const nextAttemptInMs = retryDelayMs(lastFailure, { ...attempts, servable }, random);
-    const held = await store.postpone(claim, nextAttemptInMs, attempts);
+    const outcome = await store.postpone(claim, nextAttemptInMs, attempts, client?.secretVersion);
+    if (outcome === 'outdated') clients.drop(clientId);
     events.renewalFailed({
       clientId,
       provider,
@@ -120,11 +129,19 @@ export class Renewer {
       ...(claim.latenessMs !== undefined && { latenessMs: claim.latenessMs }),
       ...(lastFailure.providerRequestId && { providerRequestId: lastFailure.providerRequestId }),
     });
-    if (held) {
+    if (outcome === 'postponed') {
       const condition = conditionAfterFailure(attempts);
       events.conditionChanged({ clientId, condition, reason: lastFailure.message });
     }
   }
+}
+
+function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
+  return new ProviderMisconfigured({
+    message: `the provider issued a token of ${lifeSeconds} s, which was over before it could be served`,
+    providerStatus: 200,
+    hint: 'Have the provider issue tokens that live longer than its answer takes, by a minute or more.',
+  });
 }
 
 /** What is said of a failure that belongs to the client; undefined for any other. */

@@ -162,6 +162,54 @@ describe('TokenService', () => {
     await expect(get()).rejects.toMatchObject({ reason: 'store_unavailable' });
   });
 
+  it('I9: a store that lost everything takes no good token away either', async () => {
+    await get();
+    await scene.store.close(); // empties it
+    scene.answer = fail;
+    scene.clock.ms += 60_000;
+    expect(await get()).toBe('token-1');
+    scene.clock.ms += 211_000;
+    await expect(get()).rejects.toMatchObject({ reason: 'provider_unavailable' });
+  });
+
+  it('I1: serves nothing that the clock which nobody can set says is over, whatever store and wall clock say', async () => {
+    const { serveUntilMonotonic } = await scene.service.get('c');
+    scene.answer = fail;
+    scene.clock.ms = serveUntilMonotonic;
+    const read = scene.store.read.bind(scene.store);
+    scene.store.read = async (id) => {
+      const state = await read(id);
+      return state.token ? { ...state, token: { ...state.token, runwayMs: 100_000 } } : state;
+    };
+    await expect(get()).rejects.toBeInstanceOf(TokenUnavailable);
+  });
+
+  it('does not ask again and again for a token that is over when it arrives, or shorter than was wanted', async () => {
+    scene.lifeSeconds = 0.001;
+    scene.answer = async () => {
+      scene.clock.ms += 10;
+    };
+    for (let i = 0; i < 50; i++) await expect(get()).rejects.toMatchObject({ reason: 'provider_misconfigured' });
+    expect(scene.calls).toBeLessThanOrEqual(2);
+    scene.lifeSeconds = 5;
+    scene.answer = async () => {
+      scene.clock.ms += 600;
+    };
+    await scene.service.change('c', 1);
+    const { calls } = scene;
+    for (let i = 0; i < 20; i++) await get(3_600);
+    expect(scene.calls - calls).toBe(1);
+  });
+
+  it('a refusal counts only when it follows a refusal', async () => {
+    const answers = [refuse, fail, refuse, fail, refuse];
+    scene.answer = () => (answers.shift() ?? fail)();
+    await get().catch(() => undefined);
+    await scene.pass(60);
+    expect(answers).toEqual([]);
+    expect(scene.heard).not.toContain('credentials_refused');
+  });
+
   it('confirms a refusal before it says so, then probes slowly, and heals on a change', async () => {
     scene.answer = refuse;
     await expect(get()).rejects.toBeInstanceOf(TokenUnavailable);

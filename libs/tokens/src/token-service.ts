@@ -174,13 +174,18 @@ export class TokenService {
       if (servable) return { failures: 0, refusals: 0, servable };
       throw this.#storeUnavailable(error);
     }
-    if (!state.token || state.token.runwayMs <= 0) return state;
     try {
-      return { ...state, servable: this.#cache.keep(openStored(this.#vault, clientId, state.token, this.#clock)) };
+      if (state.token && state.token.runwayMs > 0) {
+        const kept = this.#cache.keep(openStored(this.#vault, clientId, state.token, this.#clock));
+        // The same token may have been in the cache, and be over by the clock that nobody can set.
+        return runwayMs(kept, this.#clock) > 0 ? { ...state, servable: kept } : state;
+      }
     } catch (error) {
       this.#events.fault({ what: 'opening a stored token', error, clientId });
-      return state;
     }
+    // The store lost it, this process did not. What was disabled or deleted is dropped from the cache by the news.
+    const servable = this.#cache.servable(clientId);
+    return servable ? { ...state, servable } : state;
   }
 
   /** Sees to it that a token later than `seen` is in the store, if that is possible now, and reads what is there. */

@@ -10,6 +10,8 @@ interface Bench {
   now(): number;
   /** Moves every clock that the store looks at. */
   advance(ms: number): void;
+  /** Sets the store's own clock, if it can be set: Redis' host has one. */
+  setClock(ms: number): void;
   /** Moves our own wall clock alone. */
   shiftWall(ms: number): void;
   close(): Promise<void>;
@@ -29,6 +31,7 @@ async function memoryBench(): Promise<Bench> {
     store,
     now: clock.now,
     advance: (ms) => (clock.shift += ms),
+    setClock: () => undefined,
     shiftWall: (ms) => (clock.wallShift += ms),
     close: () => store.close(),
   };
@@ -46,6 +49,7 @@ async function redisBench(): Promise<Bench> {
       clock.shift += ms;
       store.clockShiftMs += ms;
     },
+    setClock: (ms) => (store.clockShiftMs += ms),
     shiftWall: (ms) => (clock.wallShift += ms),
     close: async () => {
       await store.close();
@@ -116,7 +120,7 @@ describe.each([
     const [heir] = await dueNow();
     expect(Number(heir!.generation)).toBeGreaterThan(Number(dead!.generation));
     expect((await store.commit(dead!, token(now()))).outcome).toBe('fenced');
-    expect(await store.postpone(dead!, 1, { failures: 1, refusals: 0 })).toBe(false);
+    expect(await store.postpone(dead!, 1, { failures: 1, refusals: 0 })).toBe('fenced');
     expect((await store.read(id)).token).toBeUndefined();
     expect((await store.commit(heir!, token(now()))).outcome).toBe('stored');
   });
@@ -176,6 +180,38 @@ describe.each([
     expect((await store.commit(right!, shorter)).outcome).toBe('stored');
   });
 
+  it('counts no failure against a secret that was not the one tried, and lets the present one be tried at once', async () => {
+    await enqueue();
+    await store.change(id, 2);
+    const claim = await claimed();
+    expect(await store.postpone(claim, 300_000, { failures: 2, refusals: 2 }, 1)).toBe('outdated');
+    expect(await store.read(id)).toMatchObject({ failures: 0, refusals: 0 });
+    expect(await dueNow()).toHaveLength(1);
+  });
+
+  it('takes a token after its clock stepped back, whatever the old one then seems to have left', async () => {
+    await enqueue();
+    const first = await claimed();
+    await store.commit(first, token(now()));
+    bench.setClock(-600_000);
+    try {
+      const second = await claimed(first.generation);
+      expect((await store.commit(second, token(now()))).outcome).toBe('stored');
+    } finally {
+      bench.setClock(600_000);
+    }
+  });
+
+  it('removes a client for a claim only while that claim holds', async () => {
+    await enqueue();
+    const claim = await claimed();
+    await store.change(id, 2);
+    await store.remove(id, claim);
+    expect((await store.read(id)).dueInMs).toBeDefined();
+    await store.remove(id, await claimed());
+    expect((await store.read(id)).dueInMs).toBeUndefined();
+  });
+
   it('hands out no second claim while one is held, none for a token that was renewed already', async () => {
     await enqueue();
     const claim = await claimed();
@@ -194,7 +230,7 @@ describe.each([
     await store.commit(first, token(now()));
     const lastFailure = { code: 'provider_unavailable', message: 'answered 502', providerStatus: 502, at: 1 };
     const claim = await claimed(first.generation);
-    expect(await store.postpone(claim, 5_000, { failures: 1, refusals: 0, lastFailure })).toBe(true);
+    expect(await store.postpone(claim, 5_000, { failures: 1, refusals: 0, lastFailure })).toBe('postponed');
     expect(await store.read(id)).toMatchObject({ failures: 1, lastFailure, token: { generation: first.generation } });
     expect(await store.claimOne(id, first.generation)).toMatchObject({ outcome: 'resting' });
     bench.advance(5_001);
@@ -209,7 +245,7 @@ describe.each([
     const claim = await claimed();
     await store.remove(id);
     expect((await store.commit(claim, token(now()))).outcome).toBe('fenced');
-    expect(await store.postpone(claim, 1, { failures: 1, refusals: 0 })).toBe(false);
+    expect(await store.postpone(claim, 1, { failures: 1, refusals: 0 })).toBe('fenced');
     expect(await store.read(id)).toEqual({ failures: 0, refusals: 0 });
   });
 

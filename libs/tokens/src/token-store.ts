@@ -102,18 +102,30 @@ export interface News {
 export interface TokenStore {
   /** Claims up to `limit` clients that are due. */
   claimDue(limit: number): Promise<Claim[]>;
-  /** @param seenGeneration of the token that the caller has and cannot use, if any */
-  claimOne(clientId: string, seenGeneration?: string): Promise<ClaimAnswer>;
+  /**
+   * @param seenGeneration of the token that the caller has and cannot use, if any
+   * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already
+   */
+  claimOne(clientId: string, seenGeneration?: string, restMs?: number): Promise<ClaimAnswer>;
   commit(claim: Claim, token: NewToken): Promise<Commit>;
-  /** Gives a claim back after a failure; false when it holds no more. */
-  postpone(claim: Claim, delayMs: number, attempts: Attempts): Promise<boolean>;
+  /**
+   * Gives a claim back after a failure.
+   * @param secretVersion that was tried; a failure of one that was replaced since is `outdated` and not counted
+   */
+  postpone(
+    claim: Claim,
+    delayMs: number,
+    attempts: Attempts,
+    secretVersion?: number,
+  ): Promise<'postponed' | 'fenced' | 'outdated'>;
   read(clientId: string): Promise<ClientState>;
   readMany(clientIds: string[]): Promise<ClientState[]>;
   /** Puts those that are missing into the queue. Returns how many were. */
   enqueue(entries: QueueEntry[]): Promise<number>;
   /** Fences what is in flight, forgets failures, makes the client due, at once unless said otherwise. */
   change(clientId: string, secretVersion: number, dueInMs?: number): Promise<void>;
-  remove(clientId: string): Promise<void>;
+  /** @param claim only if it still holds */
+  remove(clientId: string, claim?: Claim): Promise<void>;
   overview(next: number): Promise<Overview>;
   onNews(listener: (news: News) => void): void;
   /** Whether news arrives at once. While it does not, what is cached must be checked more often. */

@@ -17,14 +17,16 @@ export interface Caller {
 const knownForMs = 1_000;
 /** A database that hangs must not hold up a caller who was known a moment ago. */
 const patienceMs = 250;
-const maxEntries = 10_000;
+const maxKnown = 100_000;
+/** Keys that there are not: kept apart, so that a flood of them drives out nobody who is known. */
+const maxUnknown = 10_000;
 
-type Found = Awaited<ReturnType<Access['find']>>;
+type Found = NonNullable<Awaited<ReturnType<Access['find']>>>;
 
 interface Entry {
-  found: Found;
+  /** Absent: there is no such key. */
+  found?: Found;
   checkedAt: number;
-  checking?: Promise<void>;
 }
 
 /**
@@ -32,7 +34,9 @@ interface Entry {
  * said last goes on holding, so that a token that is still good is served whatever else is broken.
  */
 export class Authenticator {
-  readonly #known = new LRUCache<string, Entry>({ max: maxEntries });
+  readonly #known = new LRUCache<string, Entry>({ max: maxKnown });
+  readonly #unknown = new LRUCache<string, Entry>({ max: maxUnknown });
+  readonly #checks = new Map<string, Promise<Entry>>();
   readonly #uses = new Map<string, Date>();
 
   constructor(
@@ -45,7 +49,7 @@ export class Authenticator {
   identifyNow(authorization: string | undefined, clientName = ''): Caller | null | undefined {
     const key = bearerKey(authorization);
     if (key === undefined) return null;
-    const entry = this.#known.get(`${lookUpPrefix(key)} ${clientName}`);
+    const entry = this.#entry(lookUpId(key, clientName));
     if (!entry || this.monotonic() - entry.checkedAt >= knownForMs) return undefined;
     return this.#judge(key, entry.found);
   }
@@ -55,14 +59,14 @@ export class Authenticator {
     const now = this.identifyNow(authorization, clientName);
     if (now !== undefined) return now;
     const key = bearerKey(authorization)!;
-    const prefix = lookUpPrefix(key);
-    const id = `${prefix} ${clientName}`;
-    const entry = this.#known.get(id) ?? { found: undefined, checkedAt: -Infinity };
-    const seenBefore = entry.checkedAt !== -Infinity;
-    entry.checking ??= this.#check(id, entry, prefix, clientName);
-    if (seenBefore) await Promise.race([entry.checking.catch(() => undefined), delay(patienceMs)]);
-    else await entry.checking;
-    return this.#judge(key, entry.found);
+    const id = lookUpId(key, clientName);
+    const before = this.#known.get(id);
+    const checking = this.#checks.get(id) ?? this.#check(id);
+    if (!before) return this.#judge(key, (await checking).found);
+    const after = await Promise.race([checking.catch(() => before), delay(patienceMs, before)]);
+    // No answer: what was known holds for another second, so that only one caller in it has to wait.
+    if (after === before) before.checkedAt = this.monotonic();
+    return this.#judge(key, after.found);
   }
 
   /** When each key was used last, since this was asked before. */
@@ -72,28 +76,41 @@ export class Authenticator {
     return uses;
   }
 
+  /** They could not be written down: keep them for the next time. */
+  putBackUses(uses: Map<string, Date>): void {
+    for (const [keyId, at] of uses) if (!this.#uses.has(keyId)) this.#uses.set(keyId, at);
+  }
+
   /** Keys or grants have just been changed in this process: ask the database again before the next answer. */
   doubt(): void {
+    this.#unknown.clear();
     for (const entry of this.#known.values())
       entry.checkedAt = Math.min(entry.checkedAt, this.monotonic() - knownForMs);
   }
 
-  async #check(id: string, entry: Entry, prefix: string, clientName: string): Promise<void> {
-    this.#known.set(id, entry);
-    try {
-      entry.found = await this.access.find(prefix, clientName);
-      entry.checkedAt = this.monotonic();
-    } catch (error) {
-      // Ask again in a second, not at every request; an entry that never held anything is not kept.
-      if (entry.checkedAt === -Infinity) this.#known.delete(id);
-      else entry.checkedAt = this.monotonic();
-      throw error;
-    } finally {
-      delete entry.checking;
-    }
+  #entry(id: string): Entry | undefined {
+    return this.#known.get(id) ?? this.#unknown.get(id);
   }
 
-  #judge(key: string, found: Found): Caller | null {
+  #check(id: string): Promise<Entry> {
+    const [prefix, clientName] = id.split(' ') as [string, string];
+    const check = this.access
+      .find(prefix, clientName)
+      .then((found) => {
+        const entry: Entry = { checkedAt: this.monotonic(), ...(found && { found }) };
+        if (found) this.#known.set(id, entry);
+        else {
+          this.#known.delete(id);
+          this.#unknown.set(id, entry);
+        }
+        return entry;
+      })
+      .finally(() => this.#checks.delete(id));
+    this.#checks.set(id, check);
+    return check;
+  }
+
+  #judge(key: string, found: Found | undefined): Caller | null {
     if (!found || !this.apiKeys.matches(key, found.key.stored)) return null;
     const { key: row, client } = found;
     if (row.revokedAt || (row.expiresAt && row.expiresAt.getTime() <= Date.now())) return null;
@@ -117,7 +134,11 @@ function bearerKey(authorization: string | undefined): string | undefined {
   return /^bearer +(\S+)$/i.exec(authorization)?.[1];
 }
 
-/** Anything that is not one of our keys can only be the one that an operator chose: one row, and no look-up each. */
-function lookUpPrefix(key: string): string {
-  return keyPrefix(key) ?? bootstrapPrefix;
+/**
+ * What is looked up for a key. Anything that is not one of our keys can only be the one that an operator chose: one row,
+ * whatever client is named, since it opens no token route; so nonsense costs no look-up.
+ */
+function lookUpId(key: string, clientName: string): string {
+  const prefix = keyPrefix(key);
+  return prefix === undefined ? `${bootstrapPrefix} ` : `${prefix} ${clientName}`;
 }

@@ -8,12 +8,20 @@
   ARGV[4] failures    in a row, this one included
   ARGV[5] refusals    in a row, this one included
   ARGV[6] failure     JSON of the last failure, or ''
-  ARGV[7] shift       ms added to the clock (tests)
-  Returns 1, or 0 when the claim holds no more
+  ARGV[7] version     secret version that was tried, '' if none was
+  ARGV[8] shift       ms added to the clock (tests)
+  Returns 'postponed' | 'fenced' the claim holds no more | 'outdated' tried with a secret that was replaced since, which
+  says nothing of the present one: due again at once
 ]]
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[7]
-if redis.call('HGET', KEYS[2], 'c') ~= ARGV[2] then return 0 end
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[8]
+local state = redis.call('HMGET', KEYS[2], 'c', 'm')
+if state[1] ~= ARGV[2] then return 'fenced' end
+if ARGV[7] ~= '' and tonumber(ARGV[7]) < tonumber(state[2] or 0) then
+  redis.call('HSET', KEYS[2], 'h', 0)
+  redis.call('ZADD', KEYS[1], now, ARGV[1])
+  return 'outdated'
+end
 redis.call('HSET', KEYS[2], 'h', 0, 'n', now + ARGV[3], 'f', ARGV[4], 'x', ARGV[5], 'e', ARGV[6])
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-return 1
+return 'postponed'
