@@ -38,13 +38,14 @@ export class MemoryTokenStore implements TokenStore {
     return due.slice(0, limit).map(([clientId, entry]) => this.#claim(clientId, entry, now - entry.dueAt));
   }
 
-  async claimOne(clientId: string, seenGeneration = '0'): Promise<ClaimAnswer> {
+  async claimOne(clientId: string, seenGeneration = '0', restMs = minRestMs): Promise<ClaimAnswer> {
     const now = this.clock.monotonic();
     const entry = this.#entries.get(clientId) ?? this.#add(clientId, now);
     const { token } = entry;
     if (token && Number(token.generation) > Number(seenGeneration) && token.until > now) return { outcome: 'newer' };
     if (entry.heldUntil > now) return { outcome: 'held', waitMs: entry.heldUntil - now };
-    if (entry.notBefore > now) return { outcome: 'resting', waitMs: entry.notBefore - now };
+    const rest = Math.max(entry.notBefore, token ? token.until - token.runwayMs + restMs : 0) - now;
+    if (rest > 0) return { outcome: 'resting', waitMs: rest };
     return { outcome: 'claimed', claim: this.#claim(clientId, entry) };
   }
 
@@ -62,13 +63,13 @@ export class MemoryTokenStore implements TokenStore {
     endAttempt(entry);
     const until = now + token.runwayMs;
     if (stored && stored.until > now && until <= stored.until && token.secretVersion <= stored.secretVersion) {
-      entry.dueAt = entry.notBefore = now + Math.max(1_000, (stored.until - now) / 2);
+      entry.dueAt = now + Math.max(1_000, (stored.until - now) / 2);
+      entry.notBefore = Math.min(entry.dueAt, now + 300_000);
       return { outcome: 'sticky', freshAgain };
     }
     entry.minimumVersion = token.secretVersion;
     entry.token = { ...token, generation: claim.generation, until };
     entry.dueAt = now + token.renewInMs;
-    entry.notBefore = now + minRestMs;
     this.#tell({ kind: 'renewed', clientId: claim.clientId, generation: claim.generation });
     return { outcome: 'stored', freshAgain };
   }

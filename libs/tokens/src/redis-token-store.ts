@@ -106,19 +106,10 @@ export class RedisTokenStore implements TokenStore {
     return claims;
   }
 
-  async claimOne(clientId: string, seenGeneration = '0'): Promise<ClaimAnswer> {
+  async claimOne(clientId: string, seenGeneration = '0', restMs = minRestMs): Promise<ClaimAnswer> {
     const { due, client, generation } = clientKeys(clientId);
     const [outcome, value] = (
-      await this.#redis.claimOne(
-        due,
-        client,
-        generation,
-        clientId,
-        leaseMs,
-        seenGeneration,
-        minRestMs,
-        this.clockShiftMs,
-      )
+      await this.#redis.claimOne(due, client, generation, clientId, leaseMs, seenGeneration, restMs, this.clockShiftMs)
     ).map(String);
     if (outcome === 'claimed') return { outcome, claim: { clientId, generation: value! } };
     if (outcome === 'newer') return { outcome };

@@ -106,7 +106,7 @@ export class TokenService {
   async admit(client: RenewableClient, issued: IssuedToken): Promise<void> {
     await this.#store.change(client.id, client.secretVersion, leaseMs); // nobody else claims it in this moment
     const { token } = await this.#store.read(client.id);
-    const answer = await this.#store.claimOne(client.id, token?.generation);
+    const answer = await this.#store.claimOne(client.id, token?.generation, 0);
     if (answer.outcome !== 'claimed') return;
     this.#clients.remember(client);
     await this.#renewer.store(answer.claim, client, issued);
