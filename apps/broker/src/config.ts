@@ -126,6 +126,13 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   const values = Object.fromEntries(variables.flatMap((name) => (given[name] ? [[name, given[name]]] : [])));
   const env = plainToInstance(Environment, values, { exposeDefaultValues: true });
   for (const { constraints } of validateSync(env)) faults.push(...Object.values(constraints ?? {}));
+  for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
+    const url = env[name];
+    if (url !== undefined && !isUrl(url))
+      faults.push(
+        `${name} cannot be read as a URL: write # / ? @ : and % in a password as %23 %2F %3F %40 %3A and %25`,
+      );
+  }
   const keyRing = readKeyRing(env, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
@@ -140,6 +147,15 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     allowedOrigins: env.ALLOWED_PROVIDER_HOSTS.map((origin) => new URL(origin).origin),
     logLevel: env.LOG_LEVEL,
   });
+}
+
+function isUrl(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    return typeof decodeURIComponent(username + password) === 'string';
+  } catch {
+    return false;
+  }
 }
 
 function withFiles(source: NodeJS.ProcessEnv, faults: string[]): NodeJS.ProcessEnv {

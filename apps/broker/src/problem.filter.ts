@@ -46,6 +46,11 @@ function answerTo(error: unknown): Answer {
   }
   if (isDatabaseUnavailable(error))
     return { code: 'database_unavailable', detail: 'The database cannot be reached just now.' };
+  // PostgreSQL: a row that another row needs, or that a statement names, was deleted meanwhile.
+  if (['P2003', 'P2025'].includes(String((error as { code?: unknown })?.code))) {
+    return { code: 'not_found', detail: 'Something that the request names was deleted meanwhile.' };
+  }
+  if (error instanceof RangeError) return { code: 'validation_failed', detail: 'The body is nested too deeply.' };
   const known = errorCode(error);
   if (known) return { code: known, detail: sentence((error as Error).message) };
   return fromFramework(error) ?? { code: 'internal', detail: 'The request could not be carried out.' };

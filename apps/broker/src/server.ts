@@ -9,6 +9,7 @@ import type { Parts } from './app.module';
 import { nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
 import { type FieldFault, Problem } from './problem';
+import { sendProblem } from './problem.filter';
 import { registerTokenRoute } from './tokens/token.route';
 
 const bodyLimitBytes = 64 * 1024;
@@ -48,6 +49,8 @@ function createFastify({ logger }: Parts): FastifyInstance {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: bodyLimitBytes,
+    routerOptions: { maxParamLength: 1_000 },
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
     requestTimeout: requestTimeoutMs,
     http: { headersTimeout: headersTimeoutMs },
     forceCloseConnections: 'idle',

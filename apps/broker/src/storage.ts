@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { applyMigrations, pendingMigrations } from '#migrations';
 import { type Database, databaseFault, migratingAdapter, openDatabase, openEmbedded, postgresAdapter } from '#registry';
 import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
@@ -89,10 +89,16 @@ function lock(dataDir: string): () => void {
 
 async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<TokenStore> {
   if (redisUrl === undefined) return new MemoryTokenStore();
-  let said = false;
-  const store = new RedisTokenStore(redisUrl, undefined, (error) => {
-    if (!said) logger.error({ err: error }, 'Redis does not answer; trying again until it does');
-    said = true;
+  let lost = false;
+  const store = new RedisTokenStore(redisUrl, {
+    onLost: (error) => {
+      if (!lost) logger.error({ err: error }, 'Redis does not answer; trying again until it does');
+      lost = true;
+    },
+    onReady: () => {
+      if (lost) logger.info('Redis answers again');
+      lost = false;
+    },
   });
   // Redis lost is a state to live with, at the start as later: the broker is degraded, and heals by itself.
   if (!(await store.ready(waitForRedisMs)))
@@ -103,10 +109,10 @@ async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<Tok
 function firstKeyRing(dataDir: string, logger: Logger): KeyRing {
   mkdirSync(dataDir, { recursive: true });
   const text = newMasterKey('embedded');
-  writeFileSync(masterKeysFile(dataDir), `${text}\n`, { mode: 0o600, flag: 'wx' });
-  logger.info(
-    { file: masterKeysFile(dataDir) },
-    'made a master key; without this file the stored secrets cannot be opened',
-  );
+  const file = masterKeysFile(dataDir);
+  // Whole or not at all: half a key would lock up what is sealed with it.
+  writeFileSync(`${file}.new`, `${text}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  logger.info({ file }, 'made a master key; without this file the stored secrets cannot be opened');
   return KeyRing.parse(text);
 }

@@ -1,4 +1,5 @@
-import { ask, type Fleet, startFleet, until } from './fleet';
+import { Client } from 'pg';
+import { type Fleet, startFleet, until } from './fleet';
 
 describe('registering clients', () => {
   let fleet: Fleet;
@@ -57,91 +58,6 @@ describe('registering clients', () => {
       () => fleet.admin('GET', '/v1/clients/unverified'),
       (answer) => answer.body.condition === 'fresh',
     );
-  });
-
-  it.each<[string, object, number, object]>([
-    ['an unknown provider', { name: 'x', provider: 'nobody', inputs: {} }, 422, { code: 'unknown_provider' }],
-    [
-      'missing and surplus inputs',
-      { name: 'x', inputs: { base_url: 'https://eu.api.capillarytech.com', foo: 'x' } },
-      422,
-      {
-        code: 'invalid_inputs',
-        errors: expect.arrayContaining(
-          ['/inputs/key', '/inputs/secret', '/inputs/foo'].map((pointer) => expect.objectContaining({ pointer })),
-        ),
-      },
-    ],
-    [
-      'a base_url that the definition does not allow',
-      { name: 'x', inputs: { base_url: 'https://evil.example', key: 'k', secret: 's' } },
-      422,
-      {
-        code: 'invalid_inputs',
-        errors: [expect.objectContaining({ pointer: '/inputs/base_url' })],
-      },
-    ],
-    [
-      'a private base_url that the operator does not allow',
-      { name: 'x', inputs: { base_url: 'http://127.0.0.1:1', key: 'k', secret: 's' } },
-      422,
-      {
-        code: 'invalid_inputs',
-        errors: [expect.objectContaining({ detail: expect.stringContaining('ALLOWED_PROVIDER_HOSTS') })],
-      },
-    ],
-    [
-      'a secret with control characters',
-      { name: 'x', inputs: { base_url: 'https://eu.api.capillarytech.com', key: 'k', secret: 'a\r\nb' } },
-      422,
-      {
-        code: 'invalid_inputs',
-        errors: [expect.objectContaining({ pointer: '/inputs/secret' })],
-      },
-    ],
-    [
-      'a bad name and bad labels',
-      { name: 'No Spaces', inputs: {}, labels: { a: 1 } },
-      400,
-      {
-        code: 'validation_failed',
-        errors: expect.arrayContaining(['/name', '/labels'].map((pointer) => expect.objectContaining({ pointer }))),
-      },
-    ],
-    [
-      'a property that there is not',
-      { name: 'x', inputs: {}, secret: 's' },
-      400,
-      {
-        errors: expect.arrayContaining([expect.objectContaining({ pointer: '/secret' })]),
-      },
-    ],
-  ])('refuses %s with one clear problem', async (_, body, status, problem) => {
-    const answer = await create(body);
-    expect(answer.status).toBe(status);
-    expect(answer.body).toMatchObject({
-      type: expect.stringMatching(/^\/docs\/errors\.md#/),
-      request_id: expect.any(String),
-      ...problem,
-    });
-    expect((await fleet.admin('GET', '/v1/clients/x')).status).toBe(404);
-  });
-
-  it.each<[string, string, Record<string, string>, number, string]>([
-    ['malformed JSON', '{"name":', {}, 400, 'malformed_json'],
-    [
-      'another content type',
-      'name=x',
-      { 'content-type': 'application/x-www-form-urlencoded' },
-      415,
-      'unsupported_media_type',
-    ],
-    ['plain text', 'x', { 'content-type': 'text/plain' }, 415, 'unsupported_media_type'],
-    ['a body over the limit', JSON.stringify({ name: 'x'.repeat(70_000) }), {}, 413, 'body_too_large'],
-    ['a query that there is not', '{}', {}, 400, 'validation_failed'],
-  ])('refuses %s', async (_, body, headers, status, code) => {
-    const answer = await fleet.admin('POST', '/v1/clients?verify=maybe', body, headers);
-    expect(answer).toMatchObject({ status, body: { code, status } });
   });
 
   it('refuses a name that is taken without asking the provider', async () => {
@@ -254,10 +170,40 @@ describe('registering clients', () => {
     expect((await fleet.admin('GET', '/v1/audit?cursor=bm90LWEtbnVtYmVy')).status).toBe(400);
   });
 
-  it('answers every unknown route and method with a problem', async () => {
-    for (const path of ['/v2/clients', '/v1/clients/a/b/c', '/']) {
-      expect(await fleet.admin('GET', path)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  it('changes nothing, and no version, where nothing is to be changed', async () => {
+    await fleet.register('unchanged');
+    for (const body of [{}, { labels: null }, { inputs: null }]) {
+      const answer = await fleet.admin('PATCH', '/v1/clients/unchanged', body, { 'if-match': '"v1"' });
+      expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
     }
-    expect((await ask(`${fleet.brokers[0]!.url}/v1/clients/%00`, 'GET', undefined, {})).status).toBe(401);
+    const calls = (await fleet.calls('unchanged')).calls;
+    await Promise.all(Array.from({ length: 10 }, () => fleet.admin('POST', '/v1/clients/unchanged/enable')));
+    expect((await fleet.admin('GET', '/v1/clients/unchanged')).body.version).toBe(1);
+    expect((await fleet.calls('unchanged')).calls).toBe(calls);
+  });
+
+  it('stops a client whatever else is being changed about it', async () => {
+    await fleet.register('busy');
+    const patches = Array.from({ length: 10 }, (_, i) =>
+      fleet.admin('PATCH', '/v1/clients/busy', { labels: { n: String(i) } }, { 'if-match': '*' }),
+    );
+    const disabled = await fleet.admin('POST', '/v1/clients/busy/disable');
+    await Promise.all(patches);
+    expect(disabled.status).toBe(200);
+    expect((await fleet.admin('GET', '/v1/clients/busy')).body.condition).toBe('disabled');
+  });
+
+  it('takes new secrets for a client whose stored ones cannot be opened any more', async () => {
+    await fleet.register('mended');
+    const client = new Client({ connectionString: fleet.database.url });
+    await client.connect();
+    await client.query(`UPDATE clients SET sealed_inputs = 'nonsense' WHERE name = 'mended'`);
+    await client.end();
+    const patch = (inputs: object) => fleet.admin('PATCH', '/v1/clients/mended', { inputs }, { 'if-match': '*' });
+    expect(await patch({ secret: 'secret-of-mended' })).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_inputs' },
+    });
+    expect(await patch({ key: 'key-of-mended', secret: 'secret-of-mended' })).toMatchObject({ status: 200 });
   });
 });

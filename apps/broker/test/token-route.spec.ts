@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { ask, type Fleet, startFleet, until } from './fleet';
 
 describe('GET /v1/clients/{name}/token', () => {
@@ -10,6 +11,14 @@ describe('GET /v1/clients/{name}/token', () => {
     key = await fleet.service('checkout', 'eu');
   });
   afterAll(() => fleet.stop());
+
+  const transactions = async (): Promise<number> => {
+    const client = new Client({ connectionString: fleet.database.url });
+    await client.connect();
+    const { rows } = await client.query('SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()');
+    await client.end();
+    return Number(rows[0].xact_commit);
+  };
 
   it('answers with a token that the provider takes, and headers ready to send', async () => {
     const { status, headers, body } = await fleet.token('eu', key);
@@ -95,6 +104,24 @@ describe('GET /v1/clients/{name}/token', () => {
     }
     const basic = await fleet.token('eu', key, { headers: { authorization: `Basic ${key}` } });
     expect(basic.status).toBe(401);
+  });
+
+  it.each(['%00', '%zz', 'x%2Fy', '..%2F..', 'x'.repeat(3_000), '__proto__'])(
+    'is not upset by the name %s',
+    async (name) => {
+      expect([401, 400]).toContain((await fleet.token(name, 'x')).status);
+      expect([404, 400]).toContain((await fleet.token(name, key)).status);
+    },
+  );
+
+  it('a flood of keys that are none costs the database nothing and drives out nobody who is known', async () => {
+    await fleet.token('eu', key);
+    const before = await transactions();
+    for (let i = 0; i < 20; i++) {
+      await Promise.all(Array.from({ length: 50 }, (_, n) => fleet.token(`client-${i}-${n}`, 'no-key-at-all')));
+    }
+    expect((await transactions()) - before).toBeLessThan(100);
+    expect((await fleet.token('eu', key)).status).toBe(200);
   });
 
   it('keeps services and admins apart: neither key opens the doors of the other', async () => {

@@ -6,7 +6,7 @@ const minSecretChars = 4;
 
 /** Makes a provider's words fit to be shown: no control characters, none of the client's secrets, at most 300 characters. */
 export class Scrubber {
-  readonly #forms = new Set<string>();
+  readonly #forms = new Map<string, RegExp | undefined>();
 
   constructor(secrets: Iterable<Secret>) {
     for (const secret of secrets) this.add(secret.reveal());
@@ -15,20 +15,32 @@ export class Scrubber {
   /** Another text that must not be shown: a token, or a header which carries a secret. */
   add(secret: string): void {
     if (secret.length < minSecretChars) return;
-    for (const form of formsOf(secret)) if (form.length >= minSecretChars) this.#forms.add(flat(form));
+    for (const form of formsOf(secret)) if (form.length >= minSecretChars) this.#forms.set(flat(form), undefined);
   }
 
   scrub(words: string, limitChars = maxChars): string {
     // Flattened first, so that no secret appears once a control character inside it is gone.
     let text = flat(words);
     // The longest first: one form may be part of another.
-    for (const form of [...this.#forms].sort((a, b) => b.length - a.length)) {
-      if (form.length > text.length) continue; // compiling the pattern is what costs
-      text = text.replace(new RegExp(form.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gi'), '[secret]');
+    for (const [form, pattern] of this.#patterns()) {
+      // Compiling a pattern is what costs: each at most once, and none that the text is too short to hold.
+      if (form.length <= text.length) text = text.replace(pattern(), '[secret]');
     }
     // No token of anyone's is worth quoting. The look-behind keeps the search linear.
     text = text.replace(/(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)*/g, '[token]');
     return text.length > limitChars ? `${text.slice(0, limitChars - 1)}…` : text;
+  }
+
+  #patterns(): [form: string, pattern: () => RegExp][] {
+    const forms = [...this.#forms.keys()].sort((a, b) => b.length - a.length);
+    return forms.map((form) => [
+      form,
+      () => {
+        const pattern = this.#forms.get(form) ?? new RegExp(form.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gi');
+        this.#forms.set(form, pattern);
+        return pattern;
+      },
+    ]);
   }
 }
 

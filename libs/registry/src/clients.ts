@@ -145,14 +145,17 @@ export class Clients {
   }
 
   /** Enables or disables; doing so twice is no error and writes no second audit row. */
-  async setEnabled(name: string, enabled: boolean, by: By): Promise<ClientRecord> {
+  async setEnabled(name: string, enabled: boolean, by: By): Promise<ClientRecord & { changed: boolean }> {
     return this.db.$transaction(async (tx) => {
-      const before = await one(tx, name);
-      if (before.enabled === enabled) return toRecord(before);
       const condition = enabled ? 'renewing' : 'disabled';
-      const row = await updateOne(tx, before, { enabled, condition, reason: null, conditionSince: new Date() });
-      await record(tx, by, enabled ? 'client.enabled' : 'client.disabled', `client:${name}`);
-      return row;
+      // Whatever else is being changed: a client that has to be stopped is stopped.
+      const { count } = await tx.client.updateMany({
+        where: { name, enabled: !enabled },
+        data: { enabled, condition, reason: null, conditionSince: new Date(), version: { increment: 1 } },
+      });
+      const row = await one(tx, name);
+      if (count > 0) await record(tx, by, enabled ? 'client.enabled' : 'client.disabled', `client:${name}`);
+      return { ...toRecord(row), changed: count > 0 };
     });
   }
 
@@ -160,7 +163,8 @@ export class Clients {
   async delete(name: string, by: By): Promise<ClientRecord> {
     return this.db.$transaction(async (tx) => {
       const row = await one(tx, name);
-      await tx.client.delete({ where: { id: row.id } });
+      const { count } = await tx.client.deleteMany({ where: { id: row.id } });
+      if (count === 0) throw new NotFound('client', name);
       await record(tx, by, 'client.deleted', `client:${name}`, { provider: row.provider });
       return toRecord(row);
     });

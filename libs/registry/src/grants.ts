@@ -66,7 +66,8 @@ export class Grants {
     await this.db.$transaction(async (tx) => {
       const row = await tx.grant.findUnique({ where: { id }, include: withNames });
       if (!row) throw new NotFound('grant', id);
-      await tx.grant.delete({ where: { id } });
+      const { count } = await tx.grant.deleteMany({ where: { id } });
+      if (count === 0) throw new NotFound('grant', id);
       const { service, client, label } = toRecord(row);
       await record(tx, by, 'grant.deleted', `service:${service}`, client === null ? { label } : { client });
     });

@@ -40,6 +40,13 @@ const scripts = {
 type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<(Buffer | null)[]>;
 type Scripted = Redis & Record<`${keyof typeof scripts}Buffer`, ScriptCall> & Record<keyof typeof scripts, ScriptCall>;
 
+export interface RedisTokenStoreOptions {
+  clock?: Clock;
+  /** The connection is gone, or could not be made; said at every attempt. */
+  onLost?: (error: Error) => void;
+  onReady?: () => void;
+}
+
 /**
  * The token store of a fleet. Keys, per shard `{s}` (one hash tag, so one Redis Cluster slot):
  * `tb1:{s}:due` and `tb1:{s}:until` (ZSET client -> ms), `tb1:{s}:generation`, `tb1:{s}:t:<id>` (the sealed token,
@@ -49,14 +56,12 @@ type Scripted = Redis & Record<`${keyof typeof scripts}Buffer`, ScriptCall> & Re
 export class RedisTokenStore implements TokenStore {
   /** ms added to Redis' clock; only tests move it. */
   clockShiftMs = 0;
+  readonly #clock: Clock;
   readonly #redis: Scripted;
   readonly #news: RedisNews;
 
-  constructor(
-    url: string,
-    private readonly clock: Clock = systemClock,
-    onError: (error: Error) => void = () => undefined,
-  ) {
+  constructor(url: string, { clock = systemClock, onLost, onReady }: RedisTokenStoreOptions = {}) {
+    this.#clock = clock;
     this.#redis = new Redis(url, {
       commandTimeout: commandTimeoutMs,
       connectTimeout: 2_000,
@@ -70,7 +75,8 @@ export class RedisTokenStore implements TokenStore {
       const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
       this.#redis.defineCommand(name, { numberOfKeys, lua });
     }
-    this.#redis.on('error', onError);
+    this.#redis.on('error', onLost ?? (() => undefined));
+    if (onReady) this.#redis.on('ready', onReady);
     this.#news = new RedisNews(url, channel);
   }
 
@@ -152,7 +158,7 @@ export class RedisTokenStore implements TokenStore {
         secretVersion: Number(version),
         sealed,
         // Two clocks: whichever of them was moved, the other keeps a dead token from being served.
-        runwayMs: Math.min(Number(untilByRedis) - Number(now), Number(until) - this.clock.now()),
+        runwayMs: Math.min(Number(untilByRedis) - Number(now), Number(until) - this.#clock.now()),
         servableLifeMs: Number(life),
       };
     }

@@ -1,15 +1,13 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsOptional } from 'class-validator';
 import { Audit } from '#registry';
 import { Allow } from '../auth/allow';
-import { invalid } from '../problem';
-import { IsText } from './name';
+import { IsText, Optional } from './name';
 import { PageQuery, pageRequest, pageView } from './page.dto';
 
 class AuditQuery extends PageQuery {
   @ApiPropertyOptional({ example: 'client:loyalty-eu' })
-  @IsOptional()
+  @Optional()
   @IsText(100)
   target?: string;
 }
@@ -56,13 +54,15 @@ export class AuditController {
   @Allow('admin', 'operator', 'viewer')
   @ApiOkResponse({ type: AuditPageView })
   async list(@Query() { target, ...page }: AuditQuery): Promise<AuditPageView> {
-    const request = pageRequest(page);
-    if (request.after !== undefined && !/^\d{1,18}$/.test(request.after)) {
-      throw invalid('/cursor', 'cursor must be a next_cursor that was returned');
-    }
+    const request = pageRequest(page, (after) => /^\d{1,18}$/.test(after));
     const found = await this.audit.list({ ...request, ...(target !== undefined && { target }) });
     return pageView(found, ({ seq, at, actor, action, target: of, detail, requestId }) => ({
-      ...{ seq, at: at.toISOString(), actor, action, target: of, detail },
+      seq,
+      at: at.toISOString(),
+      actor,
+      action,
+      target: of,
+      detail,
       ...(requestId !== null && { request_id: requestId }),
     }));
   }

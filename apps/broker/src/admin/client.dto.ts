@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsObject, IsOptional } from 'class-validator';
+import { IsIn, IsObject } from 'class-validator';
 import { conditions } from '#tokens';
 import { AreLabels, IsLabel } from './labels';
-import { IsName, IsText } from './name';
+import { IsName, IsText, Optional } from './name';
 import { PageQuery } from './page.dto';
 
 const inputsDescription =
@@ -27,7 +27,7 @@ export class CreateClientDto {
   inputs: Record<string, unknown>;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' }, example: { team: 'loyalty' } })
-  @IsOptional()
+  @Optional()
   @AreLabels()
   labels?: Record<string, string>;
 }
@@ -38,7 +38,7 @@ export class UpdateClientDto {
     additionalProperties: { type: 'string', nullable: true },
     description: 'Inputs to change; `null` takes an optional one away; those not named stay.',
   })
-  @IsOptional()
+  @Optional()
   @IsObject()
   inputs?: Record<string, unknown>;
 
@@ -47,7 +47,7 @@ export class UpdateClientDto {
     additionalProperties: { type: 'string' },
     description: 'All labels, in place of those there are.',
   })
-  @IsOptional()
+  @Optional()
   @AreLabels()
   labels?: Record<string, string>;
 }
@@ -64,22 +64,22 @@ export class VerifyQuery {
 
 export class ListClientsQuery extends PageQuery {
   @ApiPropertyOptional({ enum: conditions })
-  @IsOptional()
+  @Optional()
   @IsIn(conditions, { message: `status must be one of ${conditions.join(', ')}` })
   status?: string;
 
   @ApiPropertyOptional()
-  @IsOptional()
+  @Optional()
   @IsText()
   provider?: string;
 
   @ApiPropertyOptional({ example: 'team=loyalty' })
-  @IsOptional()
+  @Optional()
   @IsLabel()
   label?: string;
 
   @ApiPropertyOptional({ description: 'Part of the name.' })
-  @IsOptional()
+  @Optional()
   @IsText()
   q?: string;
 }

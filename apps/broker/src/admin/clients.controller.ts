@@ -14,6 +14,7 @@ import { Actor, Allow } from '../auth/allow';
 import { Problem } from '../problem';
 import { CreateClientDto, ListClientsQuery, UpdateClientDto, VerifyQuery } from './client.dto';
 import { ClientPageView, ClientView, clientView } from './client.view';
+import { isName, NamePipe } from './name';
 import { pageRequest, pageView } from './page.dto';
 import { Registration } from './registration';
 
@@ -52,7 +53,7 @@ export class ClientsController {
       ...(label !== undefined && { label }),
       ...(q !== undefined && { q }),
     };
-    const found = await this.clients.list({ ...pageRequest(page), ...filter });
+    const found = await this.clients.list({ ...pageRequest(page, isName), ...filter });
     const states = await this.tokens.states(found.items.map(({ id }) => id)).catch(() => []);
     const stateOf = new Map(found.items.map(({ id }, index) => [id, states[index]]));
     return pageView(found, (client) => clientView(client, stateOf.get(client.id)));
@@ -61,7 +62,10 @@ export class ClientsController {
   @Get(':name')
   @Allow('admin', 'operator', 'viewer')
   @ApiOkResponse({ type: ClientView })
-  async get(@Param('name') name: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ClientView> {
+  async get(
+    @Param('name', NamePipe) name: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ClientView> {
     return this.#view(await this.clients.get(name), reply);
   }
 
@@ -71,7 +75,7 @@ export class ClientsController {
   @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag that GET returned.' })
   @ApiOkResponse({ type: ClientView })
   async update(
-    @Param('name') name: string,
+    @Param('name', NamePipe) name: string,
     @Body() body: UpdateClientDto,
     @Query() { verify }: VerifyQuery,
     @Headers('if-match') ifMatch: string | undefined,
@@ -91,7 +95,7 @@ export class ClientsController {
   @Allow('admin', 'operator')
   @ApiOkResponse({ type: ClientView })
   async disable(
-    @Param('name') name: string,
+    @Param('name', NamePipe) name: string,
     @Actor() by: By,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ClientView> {
@@ -103,7 +107,7 @@ export class ClientsController {
   @Allow('admin', 'operator')
   @ApiOkResponse({ type: ClientView })
   async enable(
-    @Param('name') name: string,
+    @Param('name', NamePipe) name: string,
     @Actor() by: By,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ClientView> {
@@ -115,7 +119,7 @@ export class ClientsController {
   @HttpCode(204)
   @Allow('admin')
   @ApiNoContentResponse()
-  async delete(@Param('name') name: string, @Actor() by: By): Promise<void> {
+  async delete(@Param('name', NamePipe) name: string, @Actor() by: By): Promise<void> {
     await this.registration.delete(name, by);
   }
 

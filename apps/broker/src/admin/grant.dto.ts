@@ -1,9 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional } from 'class-validator';
 import type { Granted, GrantRecord } from '#registry';
 import { invalid } from '../problem';
 import { IsLabel } from './labels';
-import { IsText } from './name';
+import { IsText, Optional } from './name';
 import { PageQuery } from './page.dto';
 
 export class CreateGrantDto {
@@ -12,24 +11,24 @@ export class CreateGrantDto {
   service: string;
 
   @ApiPropertyOptional({ description: 'One client, by name.' })
-  @IsOptional()
+  @Optional()
   @IsText()
   client?: string;
 
   @ApiPropertyOptional({ example: 'team=loyalty', description: 'Every client carrying it, now and later.' })
-  @IsOptional()
+  @Optional()
   @IsLabel()
   label?: string;
 }
 
 export class ListGrantsQuery extends PageQuery {
   @ApiPropertyOptional()
-  @IsOptional()
+  @Optional()
   @IsText()
   service?: string;
 
   @ApiPropertyOptional()
-  @IsOptional()
+  @Optional()
   @IsText()
   client?: string;
 }

@@ -4,7 +4,7 @@ import { type By, Grants } from '#registry';
 import { Actor, Allow } from '../auth/allow';
 import { Authenticator } from '../auth/authenticator';
 import { CreateGrantDto, granted, GrantPageView, GrantView, grantView, ListGrantsQuery } from './grant.dto';
-import { IdPipe } from './name';
+import { IdPipe, isId } from './name';
 import { pageRequest, pageView } from './page.dto';
 
 @ApiTags('grants')
@@ -31,7 +31,7 @@ export class GrantsController {
   @ApiOkResponse({ type: GrantPageView })
   async list(@Query() { service, client, ...page }: ListGrantsQuery): Promise<GrantPageView> {
     const filter = { ...(service !== undefined && { service }), ...(client !== undefined && { client }) };
-    return pageView(await this.grants.list({ ...pageRequest(page), ...filter }), grantView);
+    return pageView(await this.grants.list({ ...pageRequest(page, isId), ...filter }), grantView);
   }
 
   /** The service cannot fetch any more: here at once, on other replicas within a second. */

@@ -1,7 +1,9 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import type { Page } from '#registry';
+import { invalid } from '../problem';
+import { Optional } from './name';
 
 const defaultLimit = 50;
 
@@ -14,16 +16,25 @@ export class PageQuery {
   limit = defaultLimit;
 
   @ApiPropertyOptional({ description: '`next_cursor` of the page before.' })
-  @IsOptional()
+  @Optional()
   @IsString()
   @MaxLength(400)
   @Matches(/^[A-Za-z0-9_-]+$/, { message: 'cursor must be a next_cursor that was returned' })
   cursor?: string;
 }
 
-/** The cursor is opaque, so that what it stands for may change. */
-export function pageRequest({ limit, cursor }: PageQuery): { limit: number; after?: string } {
-  return { limit, ...(cursor !== undefined && { after: Buffer.from(cursor, 'base64url').toString('utf8') }) };
+/**
+ * The cursor is opaque, so that what it stands for may change.
+ * @param isCursor whether a text can have come from a page of that kind
+ */
+export function pageRequest(
+  { limit, cursor }: PageQuery,
+  isCursor: (after: string) => boolean,
+): { limit: number; after?: string } {
+  if (cursor === undefined) return { limit };
+  const after = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (!isCursor(after)) throw invalid('/cursor', 'cursor must be a next_cursor that was returned');
+  return { limit, after };
 }
 
 export function pageView<T, V>({ items, next }: Page<T>, view: (item: T) => V): { items: V[]; next_cursor?: string } {

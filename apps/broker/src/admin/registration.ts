@@ -3,7 +3,7 @@ import { AlreadyExists, type By, type ClientRecord, type Clients, type Inputs, V
 import { CannotOpen, type Secret } from '#vault';
 import type { TokenService } from '#tokens';
 import type { Logger } from '../logger';
-import { Problem } from '../problem';
+import { invalid, Problem } from '../problem';
 import type { CreateClientDto, UpdateClientDto } from './client.dto';
 
 /** How a client comes, changes and goes: first tried at the provider, then stored, then told to the token service. */
@@ -43,6 +43,7 @@ export class Registration {
     by: By,
   ): Promise<ClientRecord> {
     const { clients, requestToken } = this.parts;
+    if (!body.inputs && !body.labels) throw invalid('', 'there is nothing to change: name inputs or labels');
     if (before.version !== expectedVersion) throw new VersionMismatch(before.version);
     const definition = clients.definition(before.provider);
     const inputs = body.inputs && (await this.#merged(before, definition, body.inputs));
@@ -57,10 +58,10 @@ export class Registration {
   }
 
   async setEnabled(name: string, enabled: boolean, by: By): Promise<ClientRecord> {
-    const client = await this.parts.clients.setEnabled(name, enabled, by);
-    await this.#tell(client, () =>
-      enabled ? this.parts.tokens.change(client.id, client.secretVersion) : this.parts.tokens.purge(client.id),
-    );
+    const { changed, ...client } = await this.parts.clients.setEnabled(name, enabled, by);
+    // Enabling what is enabled is no way to renew; disabling again is a way to have the token forgotten after all.
+    if (!enabled) await this.#tell(client, () => this.parts.tokens.purge(client.id));
+    else if (changed) await this.#renew(client, undefined);
     return client;
   }
 
@@ -109,21 +110,25 @@ export class Registration {
     );
   }
 
-  /** Takes the token that the trial brought, or has one fetched. */
+  /** Takes the token that the trial brought, or has one fetched; unless the client was changed again meanwhile. */
   async #renew({ id, secretVersion, ...client }: ClientRecord, issued: IssuedToken | undefined): Promise<void> {
     await this.#tell(client, async () => {
-      const loaded = issued && (await this.parts.clients.load(id));
-      if (issued && loaded) await this.parts.tokens.admit(loaded, issued);
+      const loaded = await this.parts.clients.load(id);
+      if (!loaded?.enabled || loaded.secretVersion !== secretVersion) return;
+      if (issued) await this.parts.tokens.admit(loaded, issued);
       else await this.parts.tokens.change(id, secretVersion);
     });
   }
 
-  /** The change is made; a token store that does not answer now hears of it when the queue is reconciled. */
+  /**
+   * The change is made. A token store that does not answer now hears of it when the queue is reconciled, or when the
+   * client's renewal is due and finds it disabled or gone; until then its token is in the store, and served to nobody.
+   */
   async #tell({ name }: { name: string }, tell: () => Promise<void>): Promise<void> {
     await tell().catch((error: unknown) => {
       this.parts.logger.warn(
         { err: error, client: name },
-        'the token store could not be told of a change; it will be within a minute',
+        'the token store could not be told of a change, and will find out by itself',
       );
     });
   }

@@ -5,7 +5,7 @@ import { Actor, Allow } from '../auth/allow';
 import { Authenticator } from '../auth/authenticator';
 import { expiry, IssueKeyDto } from './key.dto';
 import { KeyPageView, keyView, NewKeyView } from './key.view';
-import { IdPipe } from './name';
+import { IdPipe, isName, NamePipe } from './name';
 import { PageQuery, pageRequest, pageView } from './page.dto';
 import { CreateServiceDto, ServicePageView, ServiceView, serviceView } from './service.dto';
 
@@ -29,13 +29,13 @@ export class ServicesController {
   @Allow('admin', 'operator', 'viewer')
   @ApiOkResponse({ type: ServicePageView })
   async list(@Query() page: PageQuery): Promise<ServicePageView> {
-    return pageView(await this.services.list(pageRequest(page)), serviceView);
+    return pageView(await this.services.list(pageRequest(page, isName)), serviceView);
   }
 
   @Get(':name')
   @Allow('admin', 'operator', 'viewer')
   @ApiOkResponse({ type: ServiceView })
-  async get(@Param('name') name: string): Promise<ServiceView> {
+  async get(@Param('name', NamePipe) name: string): Promise<ServiceView> {
     return serviceView(await this.services.get(name));
   }
 
@@ -44,7 +44,7 @@ export class ServicesController {
   @HttpCode(204)
   @Allow('admin')
   @ApiNoContentResponse()
-  async delete(@Param('name') name: string, @Actor() by: By): Promise<void> {
+  async delete(@Param('name', NamePipe) name: string, @Actor() by: By): Promise<void> {
     await this.services.delete(name, by);
     this.authenticator.doubt();
   }
@@ -53,7 +53,11 @@ export class ServicesController {
   @Post(':name/keys')
   @Allow('admin')
   @ApiCreatedResponse({ type: NewKeyView })
-  async issueKey(@Param('name') name: string, @Body() body: IssueKeyDto, @Actor() by: By): Promise<NewKeyView> {
+  async issueKey(
+    @Param('name', NamePipe) name: string,
+    @Body() body: IssueKeyDto,
+    @Actor() by: By,
+  ): Promise<NewKeyView> {
     const { key, ...record } = await this.services.issueKey(name, expiry(body), by);
     return { ...keyView(record), key: key.reveal() };
   }
@@ -61,7 +65,7 @@ export class ServicesController {
   @Get(':name/keys')
   @Allow('admin', 'operator', 'viewer')
   @ApiOkResponse({ type: KeyPageView })
-  async keys(@Param('name') name: string): Promise<KeyPageView> {
+  async keys(@Param('name', NamePipe) name: string): Promise<KeyPageView> {
     return { items: (await this.services.keys(name)).map(keyView) };
   }
 
@@ -70,7 +74,11 @@ export class ServicesController {
   @HttpCode(204)
   @Allow('admin')
   @ApiNoContentResponse()
-  async revokeKey(@Param('name') name: string, @Param('id', IdPipe) id: string, @Actor() by: By): Promise<void> {
+  async revokeKey(
+    @Param('name', NamePipe) name: string,
+    @Param('id', IdPipe) id: string,
+    @Actor() by: By,
+  ): Promise<void> {
     await this.services.revokeKey(name, id, by);
     this.authenticator.doubt();
   }

@@ -9,6 +9,7 @@ interface Change {
 /** Carries changes of condition to the database, many at once. A renewal that goes well again writes nothing. */
 export class ConditionRecorder implements TokenEvents {
   #changes = new Map<string, Change>();
+  #writing = false;
 
   constructor(private readonly clients: Clients) {}
 
@@ -18,6 +19,8 @@ export class ConditionRecorder implements TokenEvents {
 
   /** Writes what has changed; keeps it for the next time when the database does not answer. */
   async flush(): Promise<void> {
+    if (this.#writing) return; // one after the other, so that no older condition follows a newer one
+    this.#writing = true;
     const changes = this.#changes;
     this.#changes = new Map();
     try {
@@ -25,6 +28,8 @@ export class ConditionRecorder implements TokenEvents {
     } catch (error) {
       this.#changes = new Map([...changes, ...this.#changes]);
       throw error;
+    } finally {
+      this.#writing = false;
     }
   }
 }

@@ -27,9 +27,11 @@ export class RecordSchedule {
 
   @Interval(10_000)
   async recordUses(): Promise<void> {
-    await this.access
-      .recordUses(this.authenticator.takeUses())
-      .catch((error: unknown) => this.#failed(error, 'the last use of keys'));
+    const uses = this.authenticator.takeUses();
+    await this.access.recordUses(uses).catch((error: unknown) => {
+      this.authenticator.putBackUses(uses);
+      this.#failed(error, 'the last use of keys');
+    });
   }
 
   /** A process that dies between a change of condition and its record leaves the old one: here it is set right. */

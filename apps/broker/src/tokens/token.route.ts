@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServableToken, TokenService } from '#tokens';
+import { isName } from '../admin/name';
 import { unauthenticated } from '../auth/access.guard';
 import type { Authenticator, Caller } from '../auth/authenticator';
 import type { Metrics } from '../ops/metrics';
@@ -29,8 +30,7 @@ export function registerTokenRoute(
   const prepared = new WeakMap<ServableToken, PreparedReply>();
 
   fastify.get('/v1/clients/:name/token', { config: { quiet: true } }, (request: TokenRequest, reply) => {
-    const { name } = request.params;
-    const caller = authenticator.identifyNow(request.headers.authorization, name);
+    const caller = authenticator.identifyNow(request.headers.authorization, lookedFor(request));
     if (caller === undefined) return identifyFirst(request, reply);
     return answer(caller, request, reply);
   });
@@ -38,7 +38,7 @@ export function registerTokenRoute(
   async function identifyFirst(request: TokenRequest, reply: FastifyReply): Promise<FastifyReply> {
     try {
       return await answer(
-        await authenticator.identify(request.headers.authorization, request.params.name),
+        await authenticator.identify(request.headers.authorization, lookedFor(request)),
         request,
         reply,
       );
@@ -85,6 +85,11 @@ export function registerTokenRoute(
     sendProblem(error, request, reply);
     return reply;
   }
+}
+
+/** What cannot be a name is looked for under no name: the key is checked all the same, and nothing found. */
+function lookedFor({ params }: TokenRequest): string {
+  return isName(params.name) ? params.name : '';
 }
 
 /** Unknown and not granted are one answer: nobody learns which clients there are. */

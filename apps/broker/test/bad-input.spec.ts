@@ -1,0 +1,134 @@
+import { ask, type Fleet, startFleet } from './fleet';
+
+describe('bad input', () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await startFleet();
+  });
+  afterAll(() => fleet.stop());
+
+  const create = (body: object, query = '') =>
+    fleet.admin('POST', `/v1/clients${query}`, { provider: 'capillary', ...body });
+
+  it.each<[string, object, number, object]>([
+    ['an unknown provider', { name: 'x', provider: 'nobody', inputs: {} }, 422, { code: 'unknown_provider' }],
+    [
+      'missing and surplus inputs',
+      { name: 'x', inputs: { base_url: 'https://eu.api.capillarytech.com', foo: 'x' } },
+      422,
+      {
+        code: 'invalid_inputs',
+        errors: expect.arrayContaining(
+          ['/inputs/key', '/inputs/secret', '/inputs/foo'].map((pointer) => expect.objectContaining({ pointer })),
+        ),
+      },
+    ],
+    [
+      'a base_url that the definition does not allow',
+      { name: 'x', inputs: { base_url: 'https://evil.example', key: 'k', secret: 's' } },
+      422,
+      {
+        code: 'invalid_inputs',
+        errors: [expect.objectContaining({ pointer: '/inputs/base_url' })],
+      },
+    ],
+    [
+      'a private base_url that the operator does not allow',
+      { name: 'x', inputs: { base_url: 'http://127.0.0.1:1', key: 'k', secret: 's' } },
+      422,
+      {
+        code: 'invalid_inputs',
+        errors: [expect.objectContaining({ detail: expect.stringContaining('ALLOWED_PROVIDER_HOSTS') })],
+      },
+    ],
+    [
+      'a secret with control characters',
+      { name: 'x', inputs: { base_url: 'https://eu.api.capillarytech.com', key: 'k', secret: 'a\r\nb' } },
+      422,
+      {
+        code: 'invalid_inputs',
+        errors: [expect.objectContaining({ pointer: '/inputs/secret' })],
+      },
+    ],
+    [
+      'a bad name and bad labels',
+      { name: 'No Spaces', inputs: {}, labels: { a: 1 } },
+      400,
+      {
+        code: 'validation_failed',
+        errors: expect.arrayContaining(['/name', '/labels'].map((pointer) => expect.objectContaining({ pointer }))),
+      },
+    ],
+    [
+      'a property that there is not',
+      { name: 'x', inputs: {}, secret: 's' },
+      400,
+      {
+        errors: expect.arrayContaining([expect.objectContaining({ pointer: '/secret' })]),
+      },
+    ],
+  ])('refuses %s with one clear problem', async (_, body, status, problem) => {
+    const answer = await create(body);
+    expect(answer.status).toBe(status);
+    expect(answer.body).toMatchObject({
+      type: expect.stringMatching(/^\/docs\/errors\.md#/),
+      request_id: expect.any(String),
+      ...problem,
+    });
+    expect((await fleet.admin('GET', '/v1/clients/x')).status).toBe(404);
+  });
+
+  it.each<[string, string, Record<string, string>, number, string]>([
+    ['malformed JSON', '{"name":', {}, 400, 'malformed_json'],
+    [
+      'another content type',
+      'name=x',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      415,
+      'unsupported_media_type',
+    ],
+    ['plain text', 'x', { 'content-type': 'text/plain' }, 415, 'unsupported_media_type'],
+    ['a body over the limit', JSON.stringify({ name: 'x'.repeat(70_000) }), {}, 413, 'body_too_large'],
+    ['a query that there is not', '{}', {}, 400, 'validation_failed'],
+  ])('refuses %s', async (_, body, headers, status, code) => {
+    const answer = await fleet.admin('POST', '/v1/clients?verify=maybe', body, headers);
+    expect(answer).toMatchObject({ status, body: { code, status } });
+  });
+
+  it.each<[string, string, unknown, number]>([
+    ['GET', '/v1/clients/%00', undefined, 404],
+    ['GET', '/v1/clients/%zz', undefined, 400],
+    ['GET', `/v1/clients/${'x'.repeat(2_000)}`, undefined, 400],
+    ['POST', '/v1/clients/%00/disable', undefined, 404],
+    ['GET', '/v1/clients?q=%00', undefined, 400],
+    ['GET', '/v1/clients?provider=%00', undefined, 400],
+    ['GET', '/v1/clients?cursor=AA', undefined, 400],
+    ['GET', '/v1/grants?cursor=YWJj', undefined, 400],
+    ['GET', '/v1/grants?service=%00', undefined, 400],
+    ['GET', '/v1/audit?target=%00', undefined, 400],
+    ['DELETE', '/v1/grants/not-an-id', undefined, 404],
+    ['POST', '/v1/grants', { service: 'x', client: null }, 400],
+    ['POST', '/v1/grants', { service: 'x', client: 'a', label: 'b=c' }, 400],
+    ['POST', '/v1/clients', { name: 'x', provider: 'capillary', inputs: {}, labels: null }, 400],
+    ['POST', '/v1/clients', `{"name":"x","provider":"capillary","inputs":{},"labels":{"constructor":"y"}}`, 400],
+    ['POST', '/v1/clients', `{"name":"x","provider":"capillary","inputs":{},"__proto__":{"role":"admin"}}`, 400],
+    [
+      'POST',
+      '/v1/clients',
+      `{"name":"x","provider":"capillary","inputs":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+      422,
+    ],
+    ['POST', '/v1/services', { name: 'a\u0000b' }, 400],
+  ])('%s %s is answered with a problem and not with a fault of ours', async (method, path, body, status) => {
+    const answer = await fleet.admin(method, path, body);
+    expect(answer).toMatchObject({ status, body: { status, code: expect.any(String) } });
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+  });
+
+  it('answers every unknown route and method with a problem', async () => {
+    for (const path of ['/v2/clients', '/v1/clients/a/b/c', '/']) {
+      expect(await fleet.admin('GET', path)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    }
+    expect((await ask(`${fleet.brokers[0]!.url}/v1/clients/%00`, 'GET', undefined, {})).status).toBe(401);
+  });
+});

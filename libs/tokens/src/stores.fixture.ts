@@ -1,0 +1,69 @@
+import type { Clock } from '#providers';
+import { startRedis } from '../../../test/harness/redis';
+import { MemoryTokenStore } from './memory-token-store';
+import { RedisTokenStore } from './redis-token-store';
+import type { NewToken, TokenStore } from './token-store';
+
+/** A store of either kind, on clocks that the test moves. */
+export interface Bench {
+  store: TokenStore;
+  now(): number;
+  /** Moves every clock that the store looks at. */
+  advance(ms: number): void;
+  /** Sets the store's own clock, if it can be set: Redis' host has one. */
+  setClock(ms: number): void;
+  /** Moves our own wall clock alone. */
+  shiftWall(ms: number): void;
+  close(): Promise<void>;
+}
+
+class TestClock implements Clock {
+  shift = 0;
+  wallShift = 0;
+  now = (): number => Date.now() + this.shift + this.wallShift;
+  monotonic = (): number => performance.now() + this.shift;
+}
+
+export async function memoryBench(): Promise<Bench> {
+  const clock = new TestClock();
+  const store = new MemoryTokenStore(clock);
+  return {
+    store,
+    now: clock.now,
+    advance: (ms) => (clock.shift += ms),
+    setClock: () => undefined,
+    shiftWall: (ms) => (clock.wallShift += ms),
+    close: () => store.close(),
+  };
+}
+
+export async function redisBench(): Promise<Bench> {
+  const redis = await startRedis();
+  const clock = new TestClock();
+  const store = new RedisTokenStore(redis.url, { clock });
+  await store.ready(5_000);
+  return {
+    store,
+    now: clock.now,
+    advance: (ms) => {
+      clock.shift += ms;
+      store.clockShiftMs += ms;
+    },
+    setClock: (ms) => (store.clockShiftMs += ms),
+    shiftWall: (ms) => (clock.wallShift += ms),
+    close: async () => {
+      await store.close();
+      await redis.stop();
+    },
+  };
+}
+
+export const token = (clockNow: number, over: Partial<NewToken> = {}): NewToken => ({
+  secretVersion: 1,
+  sealed: Buffer.from([0, 255, 1, 128]),
+  runwayMs: 270_000,
+  serveUntil: clockNow + (over.runwayMs ?? 270_000),
+  servableLifeMs: 270_000,
+  renewInMs: 200_000,
+  ...over,
+});
