@@ -110,13 +110,12 @@ describe('bad input', () => {
     ['POST', '/v1/grants', { service: 'x', client: null }, 400],
     ['POST', '/v1/grants', { service: 'x', client: 'a', label: 'b=c' }, 400],
     ['POST', '/v1/clients', { name: 'x', provider: 'capillary', inputs: {}, labels: null }, 400],
-    ['POST', '/v1/clients', `{"name":"x","provider":"capillary","inputs":{},"labels":{"constructor":"y"}}`, 400],
     ['POST', '/v1/clients', `{"name":"x","provider":"capillary","inputs":{},"__proto__":{"role":"admin"}}`, 400],
     [
       'POST',
       '/v1/clients',
       `{"name":"x","provider":"capillary","inputs":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
-      422,
+      400,
     ],
     ['POST', '/v1/services', { name: 'a\u0000b' }, 400],
   ])('%s %s is answered with a problem and not with a fault of ours', async (method, path, body, status) => {

@@ -199,7 +199,7 @@ describe('registering clients', () => {
     await client.connect();
     await client.query(`UPDATE clients SET sealed_inputs = 'nonsense' WHERE name = 'mended'`);
     await client.end();
-    const patch = (inputs: object) => fleet.admin('PATCH', '/v1/clients/mended', { inputs }, { 'if-match': '*' });
+    const patch = (given: object) => fleet.admin('PATCH', '/v1/clients/mended', { inputs: given }, { 'if-match': '*' });
     expect(await patch({ secret: 'secret-of-mended' })).toMatchObject({
       status: 422,
       body: { code: 'invalid_inputs' },

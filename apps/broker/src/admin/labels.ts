@@ -1,5 +1,3 @@
-import { applyDecorators } from '@nestjs/common';
-import { Transform } from 'class-transformer';
 import { Matches, registerDecorator } from 'class-validator';
 
 const keyPattern = '[a-z0-9](?:[a-z0-9._/-]{0,61}[a-z0-9])?';
@@ -13,9 +11,7 @@ export const IsLabel = (): PropertyDecorator =>
 
 /** Labels as Kubernetes has them, so that `key=value` can be written in a query and in a grant. */
 export function AreLabels(): PropertyDecorator {
-  // As they came: class-transformer drops keys such as `constructor` without a word.
-  const asGiven = Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key]);
-  return applyDecorators(asGiven, (target: object, propertyName: string | symbol) =>
+  return (target, propertyName) =>
     registerDecorator({
       name: 'areLabels',
       target: target.constructor,
@@ -27,12 +23,10 @@ export function AreLabels(): PropertyDecorator {
           !Array.isArray(labels) &&
           Object.keys(labels).length <= maxLabels &&
           Object.entries(labels).every(
-            ([key, value]) =>
-              typeof value === 'string' && !(key in Object.prototype) && labelPattern.test(`${key}=${value}`),
+            ([key, value]) => typeof value === 'string' && labelPattern.test(`${key}=${value}`),
           ),
         defaultMessage: () =>
           `labels must be an object of at most ${maxLabels} strings; a key is of a-z 0-9 . _ / -, a value of A-Z a-z 0-9 . _ -, both 1 to 63 long`,
       },
-    }),
-  );
+    });
 }
