@@ -46,7 +46,7 @@ export async function keyBytes(redis: Redis): Promise<{ all: number; sealed: num
   let [all, sealed, tokens] = [0, 0, 0];
   for await (const keys of redis.scanStream({ match: 'tb1:*', count: 500 }) as AsyncIterable<string[]>) {
     const sizes = await Promise.all(keys.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)));
-    const lengths = await Promise.all(keys.filter((key) => key.includes(':c:')).map((key) => redis.hstrlen(key, 't')));
+    const lengths = await Promise.all(keys.filter((key) => key.includes(':t:')).map((key) => redis.strlen(key)));
     for (const size of sizes) all += size ?? 0;
     for (const size of lengths) sealed += size;
     tokens += lengths.filter((size) => size > 0).length;
