@@ -89,6 +89,24 @@ describe('registering clients', () => {
     expect(await auditActions('client:patched')).toEqual(['client.updated', 'client.created']);
   });
 
+  it('keeps to a shorter life than the provider gives, where the client asks for it', async () => {
+    await fleet.control('PUT', '/clients/key-of-x', { secret: 'secret-of-x', ttl_seconds: 300 });
+    const body = { name: 'limited', inputs: inputs(), renewal: { max_ttl_seconds: 100 } };
+    const made = await create(body);
+    expect(made).toMatchObject({ status: 201, body: { renewal: { max_ttl_seconds: 100 } } });
+    expect(made.body.runway_seconds).toBeLessThanOrEqual(90);
+    for (const renewal of [{ max_ttl_seconds: 0 }, { max_ttl_seconds: '9' }, { sooner: true }, 5, null]) {
+      const answer = await create({ ...body, name: 'odd', renewal });
+      expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+    }
+    const wide = await fleet.admin('PATCH', '/v1/clients/limited', { renewal: {} }, { 'if-match': '"v1"' });
+    expect(wide).toMatchObject({ status: 200, body: { renewal: {} } });
+    const renewed = () => fleet.admin('GET', '/v1/clients/limited');
+    await until(renewed, ({ body: now }) => now.runway_seconds > 200);
+    await fleet.admin('PATCH', '/v1/clients/limited', { renewal: { max_ttl_seconds: 60 } }, { 'if-match': '*' });
+    await until(renewed, ({ body: now }) => now.runway_seconds <= 54);
+  });
+
   it('takes a new secret after a try, and serves a token got with it', async () => {
     await fleet.register('rotated');
     const key = await fleet.service('reads-rotated', 'rotated');

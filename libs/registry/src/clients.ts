@@ -6,12 +6,19 @@ import { AlreadyExists, isUniqueViolation, NotFound, UnknownProvider, VersionMis
 import type { Client as ClientRow, Prisma } from './generated/client';
 import { type Page, pageOf, type PageRequest } from './page';
 
+/** How a client is to be renewed, where its provider's definition does not fit. As it stands in JSON. */
+export interface RenewalSettings {
+  /** Its tokens are taken to live no longer than this, whatever the provider says. */
+  max_ttl_seconds?: number;
+}
+
 /** A client as anyone may see it: its secret inputs are not in it. */
 export interface ClientRecord {
   id: string;
   name: string;
   provider: string;
   labels: Record<string, string>;
+  renewal: RenewalSettings;
   /** The inputs that are no secrets. */
   inputs: Record<string, string>;
   /** Rises with every change of inputs; tokens got with a lower one are not stored. */
@@ -47,6 +54,7 @@ export interface LoadedClient {
   provider: string;
   definition: ProviderDefinition;
   secretVersion: number;
+  maxLifeSeconds?: number;
   /** @throws CannotOpen */
   inputs(): Promise<Record<string, string | Secret>>;
 }
@@ -68,7 +76,7 @@ export class Clients {
 
   /** @throws AlreadyExists */
   async register(
-    client: { name: string; provider: string; labels: Record<string, string>; condition: 'fresh' | 'renewing' },
+    client: Pick<ClientRecord, 'name' | 'provider' | 'labels' | 'renewal'> & { condition: 'fresh' | 'renewing' },
     inputs: Inputs,
     by: By,
   ): Promise<ClientRecord> {
@@ -76,8 +84,9 @@ export class Clients {
     const sealedInputs = await this.#seal({ id, provider: client.provider, secretVersion: 1 }, inputs);
     try {
       return await this.db.$transaction(async (tx) => {
-        const row = await tx.client.create({ data: { id, ...client, inputs: inputs.plain, sealedInputs } });
-        const detail = { provider: client.provider, labels: client.labels, inputs: inputs.plain };
+        const renewal = { ...client.renewal };
+        const row = await tx.client.create({ data: { id, ...client, renewal, inputs: inputs.plain, sealedInputs } });
+        const detail = { provider: client.provider, labels: client.labels, renewal, inputs: inputs.plain };
         await record(tx, by, 'client.created', `client:${client.name}`, detail);
         return toRecord(row);
       });
@@ -117,20 +126,22 @@ export class Clients {
   }
 
   /**
-   * Changes labels, or all inputs at once: then they are sealed anew under the next secret version.
+   * Changes labels, the ways of renewal, or all inputs at once: then they are sealed anew under the next secret version.
    * @throws NotFound, VersionMismatch when it is not `expectedVersion` any more
    */
   async update(
     name: string,
     expectedVersion: number,
-    changes: { labels?: Record<string, string>; inputs?: Inputs },
+    changes: { labels?: Record<string, string>; renewal?: RenewalSettings; inputs?: Inputs },
     by: By,
   ): Promise<ClientRecord> {
     return this.db.$transaction(async (tx) => {
       const before = await one(tx, name);
       if (before.version !== expectedVersion) throw new VersionMismatch(before.version);
       const { labels, inputs } = changes;
-      const data: Prisma.ClientUpdateInput = { ...(labels && { labels }) };
+      const renewal = changes.renewal && { ...changes.renewal };
+      const plain = { ...(labels && { labels }), ...(renewal && { renewal }) };
+      const data: Prisma.ClientUpdateInput = { ...plain };
       if (inputs) {
         const secretVersion = before.secretVersion + 1;
         const sealedInputs = await this.#seal({ ...before, secretVersion }, inputs);
@@ -138,7 +149,7 @@ export class Clients {
       }
       const row = await updateOne(tx, before, data);
       const changed = Object.keys(inputs?.secret ?? {});
-      const detail = { ...(labels && { labels }), ...(inputs && { inputs: inputs.plain, secret_inputs: changed }) };
+      const detail = { ...plain, ...(inputs && { inputs: inputs.plain, secret_inputs: changed }) };
       await record(tx, by, 'client.updated', `client:${name}`, detail);
       return row;
     });
@@ -187,7 +198,9 @@ export class Clients {
       const secret = Object.entries(secrets).map(([key, value]) => [key, new Secret(value)]);
       return { ...plain, ...Object.fromEntries(secret) };
     };
-    return { id, provider, definition, secretVersion, enabled, inputs };
+    const { max_ttl_seconds: maxLifeSeconds } = row.renewal as RenewalSettings;
+    const limit = maxLifeSeconds === undefined ? {} : { maxLifeSeconds };
+    return { id, provider, definition, secretVersion, enabled, inputs, ...limit };
   }
 
   /** Every client that is to be kept fresh. */
@@ -251,6 +264,7 @@ function toRecord({ sealedInputs: _sealed, ...row }: ClientRow): ClientRecord {
   return {
     ...row,
     labels: row.labels as Record<string, string>,
+    renewal: row.renewal as RenewalSettings,
     inputs: row.inputs as Record<string, string>,
   };
 }

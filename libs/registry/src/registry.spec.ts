@@ -34,7 +34,11 @@ describe('the registry', () => {
     secret: { key: new Secret('k'), secret: new Secret(secret) },
   });
   const register = (name: string) =>
-    clients.register({ name, provider: 'capillary', labels: { team: 'a' }, condition: 'fresh' }, inputs(), by);
+    clients.register(
+      { name, provider: 'capillary', labels: { team: 'a' }, renewal: {}, condition: 'fresh' },
+      inputs(),
+      by,
+    );
   const opened = async (id: string) => (await (await clients.load(id))!.inputs())['secret'] as Secret;
   const auditRows = (target: string) => db.auditEntry.count({ where: { target } });
 

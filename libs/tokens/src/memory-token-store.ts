@@ -62,7 +62,8 @@ export class MemoryTokenStore implements TokenStore {
     const freshAgain = entry.failures > 0 || !stored;
     endAttempt(entry);
     const until = now + token.runwayMs;
-    if (stored && stored.until > now && until <= stored.until && token.secretVersion <= stored.secretVersion) {
+    const comparable = stored && stored.until > now && stored.servableLifeMs > 0;
+    if (comparable && until <= stored.until && token.secretVersion <= stored.secretVersion) {
       entry.dueAt = now + Math.max(1_000, (stored.until - now) / 2);
       entry.notBefore = Math.min(entry.dueAt, now + 300_000);
       return { outcome: 'sticky', freshAgain };
@@ -125,6 +126,8 @@ export class MemoryTokenStore implements TokenStore {
     endAttempt(entry);
     const minimumVersion = Math.max(entry.minimumVersion, secretVersion);
     Object.assign(entry, { minimumVersion, claim: '', dueAt: now + dueInMs });
+    // Whatever token comes next replaces the one that is stored, were it to end sooner.
+    if (entry.token) entry.token = { ...entry.token, servableLifeMs: 0 };
     this.#tell({ kind: 'changed', clientId });
   }
 

@@ -8,6 +8,8 @@ export interface RenewableClient {
   provider: string;
   definition: ProviderDefinition;
   secretVersion: number;
+  /** Its tokens are taken to live no longer than this, whatever the provider says. */
+  maxLifeSeconds?: number;
   /** @throws CannotOpen */
   inputs(): Promise<Record<string, string | Secret>>;
 }

@@ -71,9 +71,10 @@ export class Renewer {
   async store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
     const { store, vault, events, clock, random, clients } = this.parts;
     const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
-    const { servableLifeMs, renewAtMs } = scheduleOf(issued.lifeSeconds, random);
+    const lifeSeconds = Math.min(issued.lifeSeconds, client.maxLifeSeconds ?? Infinity);
+    const { servableLifeMs, renewAtMs } = scheduleOf(lifeSeconds, random);
     const runwayMs = servableLifeMs - elapsedMs;
-    if (runwayMs <= 0) throw deadOnArrival(issued.lifeSeconds);
+    if (runwayMs <= 0) throw deadOnArrival(lifeSeconds);
     const event = {
       clientId: claim.clientId,
       provider: client.provider,

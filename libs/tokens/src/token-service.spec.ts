@@ -46,6 +46,11 @@ describe('TokenService', () => {
     });
   });
 
+  it('takes a token to live no longer than its client may have it', async () => {
+    scene.known = { maxLifeSeconds: 100 };
+    expect(scene.service.runwaySeconds(await scene.service.get('c'))).toBe(90);
+  });
+
   it('counts the life from before the request was sent', async () => {
     scene.answer = async () => {
       scene.clock.ms += 20_000;

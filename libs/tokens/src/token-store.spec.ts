@@ -123,6 +123,14 @@ describe.each([
     expect(await dueNow()).toHaveLength(1);
   });
 
+  it('after a change takes whatever token comes next, were it to end sooner', async () => {
+    await enqueue();
+    await store.commit(await claimed(), token(now()));
+    await store.change(id, 1);
+    const [claim] = await dueNow();
+    expect((await store.commit(claim!, token(now(), { runwayMs: 50_000 }))).outcome).toBe('stored');
+  });
+
   it('takes a token after its clock stepped back, whatever the old one then seems to have left', async () => {
     await enqueue();
     const first = await claimed();

@@ -1,3 +1,5 @@
+import type { Failure } from '#providers';
+
 /** The right to renew one client, until its lease runs out or somebody claims the client after it. */
 export interface Claim {
   clientId: string;
@@ -49,14 +51,8 @@ export interface StoredToken {
 }
 
 /** The last attempt that failed. */
-export interface LastFailure {
+export interface LastFailure extends Failure {
   code: string;
-  message: string;
-  providerWords?: string;
-  providerStatus?: number;
-  providerRequestId?: string;
-  hint?: string;
-  retryAfterSeconds?: number;
   /** Wall clock, ms. */
   at: number;
 }

@@ -6,6 +6,7 @@ CREATE TABLE "clients" (
     "labels" JSONB NOT NULL DEFAULT '{}',
     "inputs" JSONB NOT NULL DEFAULT '{}',
     "sealed_inputs" TEXT NOT NULL,
+    "renewal" JSONB NOT NULL DEFAULT '{}',
     "secret_version" INTEGER NOT NULL DEFAULT 1,
     "enabled" BOOLEAN NOT NULL DEFAULT true,
     "condition" TEXT NOT NULL DEFAULT 'renewing',

@@ -1,5 +1,7 @@
+import { applyDecorators } from '@nestjs/common';
+import { Type } from 'class-transformer';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsObject } from 'class-validator';
+import { IsIn, IsInt, IsObject, Max, Min, ValidateNested } from 'class-validator';
 import { conditions } from '#tokens';
 import { AreLabels, IsLabel } from './labels';
 import { IsName, IsText, Optional } from './name';
@@ -8,6 +10,30 @@ import { PageQuery } from './page.dto';
 const inputsDescription =
   'What the provider asks for. Secret ones are sealed at once and never come back out of any call.';
 const capillaryInputs = { base_url: 'https://eu.api.capillarytech.com', key: '…', secret: '…' };
+
+class RenewalDto {
+  @ApiPropertyOptional({
+    minimum: 1,
+    maximum: 31_536_000,
+    description:
+      'Tokens are taken to live no longer than this, whatever the provider says: they are renewed the sooner.',
+  })
+  @Optional()
+  @IsInt({ message: '$property must be a whole number of seconds' })
+  @Min(1)
+  @Max(31_536_000)
+  max_ttl_seconds?: number;
+}
+
+/** How the client is to be renewed, where the provider's definition does not fit. */
+const IsRenewal = (): PropertyDecorator =>
+  applyDecorators(
+    ApiPropertyOptional({ type: RenewalDto }),
+    Optional(),
+    IsObject(),
+    ValidateNested(),
+    Type(() => RenewalDto),
+  );
 
 export class CreateClientDto {
   @IsName()
@@ -30,6 +56,9 @@ export class CreateClientDto {
   @Optional()
   @AreLabels()
   labels?: Record<string, string>;
+
+  @IsRenewal()
+  renewal?: RenewalDto;
 }
 
 export class UpdateClientDto {
@@ -50,6 +79,9 @@ export class UpdateClientDto {
   @Optional()
   @AreLabels()
   labels?: Record<string, string>;
+
+  @IsRenewal()
+  renewal?: RenewalDto;
 }
 
 export class VerifyQuery {

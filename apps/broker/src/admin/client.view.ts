@@ -45,6 +45,9 @@ export class ClientView {
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
   labels: Record<string, string>;
 
+  @ApiProperty({ type: 'object', properties: { max_ttl_seconds: { type: 'integer' } } })
+  renewal: { max_ttl_seconds?: number };
+
   @ApiProperty({
     type: 'object',
     additionalProperties: { type: 'string' },
@@ -98,6 +101,7 @@ export function clientView(client: ClientRecord, state: ClientState | undefined)
     ...(reason && { reason }),
     condition_since: client.conditionSince.toISOString(),
     labels: client.labels,
+    renewal: client.renewal,
     inputs: client.inputs,
     ...(runwayMs > 0 && { runway_seconds: Math.floor(runwayMs / 1_000), expires_at: fromNow(runwayMs) }),
     ...(live?.dueInMs !== undefined && { next_renewal_at: fromNow(live.dueInMs) }),

@@ -19,7 +19,7 @@ export class Registration {
   ) {}
 
   async register(
-    { name, provider, labels = {}, inputs: given }: CreateClientDto,
+    { name, provider, labels = {}, renewal = {}, inputs: given }: CreateClientDto,
     verify: boolean,
     by: By,
   ): Promise<ClientRecord> {
@@ -30,7 +30,7 @@ export class Registration {
     if (await clients.exists(name)) throw new AlreadyExists('client', name);
     const issued = verify ? await requestToken(definition, { ...inputs.plain, ...inputs.secret }) : undefined;
     const condition = issued ? 'fresh' : 'renewing';
-    const client = await clients.register({ name, provider, labels, condition }, inputs, by);
+    const client = await clients.register({ name, provider, labels, renewal, condition }, inputs, by);
     await this.#renew(client, issued);
     return client;
   }
@@ -43,7 +43,10 @@ export class Registration {
     by: By,
   ): Promise<ClientRecord> {
     const { clients, requestToken } = this.parts;
-    if (!body.inputs && !body.labels) throw invalid('', 'there is nothing to change: name inputs or labels');
+    const { labels, renewal } = body;
+    if (!body.inputs && !labels && !renewal) {
+      throw invalid('', 'there is nothing to change: name inputs, labels or renewal');
+    }
     if (before.version !== expectedVersion) throw new VersionMismatch(before.version);
     const definition = clients.definition(before.provider);
     const inputs = body.inputs && (await this.#merged(before, definition, body.inputs));
@@ -51,9 +54,9 @@ export class Registration {
       inputs && verify && before.enabled
         ? await requestToken(definition, { ...inputs.plain, ...inputs.secret })
         : undefined;
-    const changes = { ...(body.labels && { labels: body.labels }), ...(inputs && { inputs }) };
+    const changes = { ...(labels && { labels }), ...(renewal && { renewal }), ...(inputs && { inputs }) };
     const client = await clients.update(before.name, expectedVersion, changes, by);
-    if (inputs && client.enabled) await this.#renew(client, issued);
+    if ((inputs || renewal) && client.enabled) await this.#renew(client, issued);
     return client;
   }
 

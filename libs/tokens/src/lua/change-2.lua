@@ -12,7 +12,8 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5]
 local minimum = math.max(tonumber(redis.call('HGET', KEYS[2], 'm') or 0), tonumber(ARGV[2]))
-redis.call('HSET', KEYS[2], 'm', minimum, 'c', '', 'h', 0, 'n', 0, 'f', 0, 'x', 0, 'e', '')
+-- l: whatever token comes next replaces the one that is stored, were it to end sooner.
+redis.call('HSET', KEYS[2], 'm', minimum, 'c', '', 'h', 0, 'n', 0, 'f', 0, 'x', 0, 'e', '', 'l', 0)
 redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])
 redis.call('PUBLISH', ARGV[3], 'changed ' .. ARGV[1])
 return 1
