@@ -1,5 +1,5 @@
 import { type Fleet, startFleet, until } from './fleet';
-import { startWire, type Wire } from './wire';
+import { startWire, type Wire } from '../../../test/harness/wire';
 
 const lifeSeconds = 6;
 /** Of a life: renewal at 60 to 70 %, and up to half a second for the tick and a busy machine to see to it. */

@@ -1,9 +1,12 @@
 import { Redis } from 'ioredis';
 import type { News } from './token-store';
 
+const pingEveryMs = 3_000;
+
 /** What other replicas did, as they tell it: a connection of its own, for one that subscribes can do nothing else. */
 export class RedisNews {
   readonly #redis: Redis;
+  readonly #pings: NodeJS.Timeout;
   #subscribed = false;
 
   constructor(
@@ -14,6 +17,7 @@ export class RedisNews {
       retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
       autoResubscribe: false,
       enableOfflineQueue: false,
+      socketTimeout: 2_000,
     });
     this.#redis.on('error', () => undefined); // the connection for commands says so
     // At each connection: ioredis repeats only a subscription that once succeeded, and gives the first up after 20 tries.
@@ -21,6 +25,8 @@ export class RedisNews {
     this.#redis.on('close', () => {
       this.#subscribed = false;
     });
+    // Nothing else would tell silence from a lack of news: without an answer in 2 s the connection is given up.
+    this.#pings = setInterval(() => this.#redis.ping().catch(() => undefined), pingEveryMs).unref();
   }
 
   on(listener: (news: News) => void): void {
@@ -35,8 +41,8 @@ export class RedisNews {
     return this.#subscribed;
   }
 
-  async close(): Promise<void> {
-    await this.#redis.quit().catch(() => undefined);
+  close(): void {
+    clearInterval(this.#pings);
     this.#redis.disconnect();
   }
 

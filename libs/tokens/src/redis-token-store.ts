@@ -234,7 +234,8 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.#redis.quit(), this.#news.close()]);
+    this.#news.close();
+    await this.#redis.quit().catch(() => undefined);
     this.#redis.disconnect();
   }
 }

@@ -5,6 +5,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export interface Wire {
   url: string;
   cut(): void;
+  /** Connections that are open carry nothing any more, and say nothing of it; new ones work. */
+  hush(): void;
   mend(): void;
   close(): Promise<void>;
 }
@@ -36,6 +38,12 @@ export async function startWire(url: string): Promise<Wire> {
       whole = false;
       drop();
     },
+    hush: () =>
+      sockets.forEach((socket) => {
+        socket.unpipe();
+        socket.removeAllListeners('data');
+        socket.pause();
+      }),
     mend: () => (whole = true),
     close: async () => {
       server.close();

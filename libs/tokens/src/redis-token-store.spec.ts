@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type PrivateRedis, startRedis } from '../../../test/harness/redis';
+import { startWire, type Wire } from '../../../test/harness/wire';
+import { RedisTokenStore } from './redis-token-store';
+import type { News } from './token-store';
+
+describe('the connections to Redis', () => {
+  let redis: PrivateRedis;
+  let wire: Wire;
+  let store: RedisTokenStore;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  beforeEach(async () => {
+    wire = await startWire(redis.url);
+  });
+  afterEach(async () => {
+    await store.close();
+    await wire.close();
+  });
+  afterAll(() => redis.stop());
+
+  /** Looks until it holds, for ten seconds. */
+  const holds = async (look: () => boolean | Promise<boolean>): Promise<boolean> => {
+    for (let i = 0; i < 200; i++) {
+      if (await look()) return true;
+      await delay(50);
+    }
+    return false;
+  };
+  const answers = () =>
+    store.read('c').then(
+      () => true,
+      () => false,
+    );
+
+  it('carry news again after they were lost, and say meanwhile that it does not arrive', async () => {
+    store = new RedisTokenStore(wire.url);
+    const heard: News[] = [];
+    store.onNews((news) => heard.push(news));
+    expect(await holds(() => store.newsArrives())).toBe(true);
+    wire.cut();
+    expect(await holds(() => !store.newsArrives())).toBe(true);
+    wire.mend();
+    expect(await holds(() => store.newsArrives())).toBe(true);
+    expect(await holds(answers)).toBe(true);
+    await store.remove('c');
+    expect(await holds(() => heard.length === 1)).toBe(true);
+  });
+
+  it('are made once Redis is there, when it was not at the start', async () => {
+    wire.cut();
+    store = new RedisTokenStore(wire.url);
+    expect(await store.ready(500)).toBe(false);
+    expect(await answers()).toBe(false);
+    wire.mend();
+    expect(await holds(() => store.newsArrives())).toBe(true);
+    expect(await holds(answers)).toBe(true);
+  });
+
+  it('are given up when they died in silence', async () => {
+    store = new RedisTokenStore(wire.url);
+    expect(await holds(() => store.newsArrives())).toBe(true);
+    expect(await answers()).toBe(true);
+    wire.hush();
+    expect(await answers()).toBe(false);
+    expect(await holds(answers)).toBe(true);
+    // The connection for news, too: what is told is heard again.
+    const heard: News[] = [];
+    store.onNews((news) => heard.push(news));
+    expect(await holds(() => store.remove('c').then(() => heard.length > 0))).toBe(true);
+  });
+});
