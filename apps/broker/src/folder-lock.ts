@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -8,7 +8,7 @@ import { join } from 'node:path';
  */
 export function lockFolder(folder: string): () => void {
   const file = join(folder, 'broker.pid');
-  const claim = (): void => writeFileSync(file, String(process.pid), { flag: 'wx' });
+  const claim = (): void => createFile(file, String(process.pid));
   try {
     claim();
   } catch (error) {
@@ -19,6 +19,20 @@ export function lockFolder(folder: string): () => void {
     claim();
   }
   return () => rmSync(file, { force: true });
+}
+
+/**
+ * Writes a file that only its owner can read: whole or not at all, and never over one that is there.
+ * @throws an error with code EEXIST
+ */
+export function createFile(file: string, text: string): void {
+  const whole = `${file}.${process.pid}`;
+  writeFileSync(whole, text, { mode: 0o600 });
+  try {
+    linkSync(whole, file);
+  } finally {
+    rmSync(whole);
+  }
 }
 
 function isRunning(pid: number): boolean {

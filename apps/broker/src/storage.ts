@@ -1,10 +1,10 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { applyMigrations, pendingMigrations } from '#migrations';
 import { type Database, databaseFault, migratingAdapter, openDatabase, openEmbedded, postgresAdapter } from '#registry';
 import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
 import { KeyRing, newMasterKey } from '#vault';
 import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile } from './config';
-import { lockFolder } from './folder-lock';
+import { createFile, lockFolder } from './folder-lock';
 import type { Logger } from './logger';
 
 /** What the broker keeps its things in: PostgreSQL and Redis, or what stands in for them in the embedded mode. */
@@ -18,6 +18,7 @@ export interface Storage {
 
 interface OpenDatabase {
   database: Database;
+  keyRing: KeyRing;
   close(): Promise<void>;
 }
 
@@ -25,11 +26,10 @@ const waitForRedisMs = 3_000;
 
 /** @throws InvalidConfig when the database cannot be reached: a start refused beats a start half-configured */
 export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
-  const keyRing = config.keyRing ?? firstKeyRing(config.dataDir, logger);
-  const { database, close } =
+  const { database, keyRing, close } =
     config.databaseUrl === undefined
-      ? await embedded(config.dataDir, logger)
-      : await postgres(config.databaseUrl, logger);
+      ? await embedded(config, logger)
+      : await postgres(config, config.databaseUrl, logger);
   const store = await openTokenStore(config, logger);
   return {
     database,
@@ -42,7 +42,7 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
   };
 }
 
-async function postgres(url: string, logger: Logger): Promise<OpenDatabase> {
+async function postgres({ keyRing }: Config, url: string, logger: Logger): Promise<OpenDatabase> {
   const { host, pathname } = new URL(url);
   const database = openDatabase(postgresAdapter(url));
   try {
@@ -53,15 +53,17 @@ async function postgres(url: string, logger: Logger): Promise<OpenDatabase> {
       `DATABASE_URL: the database at ${host}${pathname} cannot be used: ${databaseFault(error)}`,
     ]);
   }
-  return { database, close: () => database.$disconnect() };
+  return { database, keyRing: keyRing!, close: () => database.$disconnect() };
 }
 
-async function embedded(dataDir: string, logger: Logger): Promise<OpenDatabase> {
+async function embedded({ dataDir, ...config }: Config, logger: Logger): Promise<OpenDatabase> {
   const unlock = lock(dataDir);
+  // Made under the lock, and before the database is: two first starts make one key, and no database is without one.
+  const keyRing = config.keyRing ?? firstKeyRing(dataDir, logger);
   const { adapter, close } = await openEmbedded(embeddedDatabase(dataDir));
   const database = openDatabase(adapter);
   await migrate(database, adapter, (line) => logger.debug(line));
-  return { database, close: () => database.$disconnect().then(close).finally(unlock) };
+  return { database, keyRing, close: () => database.$disconnect().then(close).finally(unlock) };
 }
 
 /** The engine, 100 MB of memory and a second, is not started for nothing. */
@@ -107,12 +109,9 @@ async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<Tok
 }
 
 function firstKeyRing(dataDir: string, logger: Logger): KeyRing {
-  mkdirSync(dataDir, { recursive: true });
   const text = newMasterKey('embedded');
   const file = masterKeysFile(dataDir);
-  // Whole or not at all: half a key would lock up what is sealed with it.
-  writeFileSync(`${file}.new`, `${text}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  createFile(file, `${text}\n`);
   logger.info({ file }, 'made a master key; without this file the stored secrets cannot be opened');
   return KeyRing.parse(text);
 }

@@ -93,6 +93,20 @@ describe('starting', () => {
     await second.stop();
   });
 
+  it('embedded: of two first starts on one folder one is refused, and the key of the other is the one that is kept', async () => {
+    const env = { DATA_DIR: join(folder, 'contended') };
+    const starts = await Promise.allSettled([startBroker({ env }), startBroker({ env })]);
+    const [running, ...others] = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+    expect(others).toEqual([]);
+    const key = /tba_\w+/.exec(running!.output())![0];
+    await running!.stop();
+    const again = await startBroker({ env });
+    // Its pepper comes from the master key: it opens nothing under another.
+    const answer = await ask(`${again.url}/v1/clients`, 'GET', undefined, { authorization: `Bearer ${key}` });
+    await again.stop();
+    expect(answer.status).toBe(200);
+  }, 60_000);
+
   it('embedded: makes and prints keys once, says what embedded means, and keeps its clients over a restart', async () => {
     const simulator = await startSimulator({ port: 0 });
     const dataDir = join(folder, 'data');

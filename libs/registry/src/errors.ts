@@ -2,10 +2,7 @@
 export class NotFound extends Error {
   readonly code = 'not_found';
 
-  constructor(
-    readonly kind: 'client' | 'service' | 'key' | 'grant',
-    readonly identifier: string,
-  ) {
+  constructor(kind: 'client' | 'service' | 'key' | 'grant', identifier: string) {
     super(`there is no ${kind} "${identifier}"`);
     this.name = 'NotFound';
   }
@@ -15,10 +12,7 @@ export class NotFound extends Error {
 export class AlreadyExists extends Error {
   readonly code = 'already_exists';
 
-  constructor(
-    readonly kind: 'client' | 'service' | 'grant',
-    readonly identifier: string,
-  ) {
+  constructor(kind: 'client' | 'service' | 'grant', identifier: string) {
     super(`the ${kind} "${identifier}" exists already`);
     this.name = 'AlreadyExists';
   }
@@ -28,7 +22,7 @@ export class AlreadyExists extends Error {
 export class VersionMismatch extends Error {
   readonly code = 'version_mismatch';
 
-  constructor(readonly currentVersion: number) {
+  constructor(currentVersion: number) {
     super(`the present version is ${currentVersion}`);
     this.name = 'VersionMismatch';
   }
