@@ -84,9 +84,18 @@ export interface ErrorRule {
   readonly hint?: string;
 }
 
+/** How the provider's tokens want to be renewed. */
 export interface RenewSpec {
   /** No token is taken to live longer, whatever the provider says. */
   readonly max_ttl_s?: number;
+  /** The provider repeats the same token until so many seconds before its end: only then is there a next one. */
+  readonly sticky_window_s?: number;
+  /** A new token ends the one before. */
+  readonly single_live?: boolean;
+  /** Seconds between two token requests of one client. */
+  readonly min_interval_s?: number;
+  /** At most so many token requests in any such time, over all clients of the provider at one host. */
+  readonly quota?: { readonly requests: number; readonly per_s: number };
   /** Answers of the provider's API which mean that the token is no longer accepted. */
   readonly invalid_when?: readonly Condition[];
 }

@@ -8,6 +8,8 @@ export interface Failure {
   providerStatus?: number;
   /** The provider's id for the request (Capillary: `X-Cap-Requestid`), for its support desk. */
   providerRequestId?: string;
+  /** False when the provider cannot have heard of the request: nothing was sent, or no connection came about. */
+  reached?: boolean;
   /** What to do about it. */
   hint?: string;
   /** The provider's Retry-After, in seconds from the answer, never negative; absent when it gave none. */

@@ -11,6 +11,11 @@ export interface IssuedToken {
   sentAtMonotonic: number;
   /** Headers ready to send to the provider's API. They contain the token: treat each value as secret. */
   headers: Record<string, string>;
+  /** Query parameters and cookies that an API call has to carry besides; cookies stand in `headers` too. Secret as well. */
+  query?: Record<string, string>;
+  cookies?: Record<string, string>;
+  /** What else the provider told, such as an `instance_url`. */
+  outputs?: Record<string, string>;
   /** RFC 6749 5.1 `token_type`; `Bearer` unless the provider said otherwise. */
   tokenType: string;
   scope?: string;
