@@ -56,7 +56,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const vault = new Vault(keyRing);
   const apiKeys = new ApiKeys(keyRing);
 
-  const definitions = loadPresets();
+  const definitions = new Map([...loadPresets()].map(([id, { definition }]) => [id, definition]));
   const { requestToken } = createTokenRequester({ clock: systemClock, allowedOrigins });
 
   const clients = new Clients(database, vault, definitions);

@@ -1,10 +1,13 @@
 export { type Clock, systemClock } from './clock';
-export type { ProviderDefinition } from './definition';
 /** @public Callers tell failures apart by class or by `code`. */
-export { CredentialsRefused, ProviderMisconfigured, ProviderUnavailable, Throttled } from './errors';
-export { type Failure, ProviderError, type ProviderErrorCode } from './errors';
-export { checkInputs } from './inputs';
-export type { IssuedToken } from './issued-token';
-export { loadPresets } from './presets';
-export { tokenHosts } from './token-hosts';
-export { createTokenRequester, type TokenRequester } from './token-requester';
+export { CredentialsRefused, ProviderMisconfigured, ProviderUnavailable, Throttled } from './failures/errors';
+export { type Failure, ProviderError, type ProviderErrorCode } from './failures/errors';
+export type { ProviderDefinition } from './language/definition';
+export type { Fault } from './language/fault';
+export { loadPresets, type Preset } from './language/presets';
+export { InvalidDefinition, readDefinition } from './language/read-definition';
+export type { ConnectionTest } from './request/connection-test';
+export { checkInputs } from './request/inputs';
+export type { IssuedToken } from './request/issued-token';
+export { tokenHosts } from './request/token-hosts';
+export { createTokenRequester, type TokenRequester } from './request/token-requester';

@@ -1,4 +1,3 @@
-import type { ProviderDefinition } from '#providers';
 import { loadPresets } from '#providers';
 import { ApiKeys, CannotOpen, KeyRing, newMasterKey, Secret, Vault } from '#vault';
 import { createDatabase, type TestDatabase } from '../../../test/harness/database';
@@ -22,7 +21,7 @@ describe('the registry', () => {
   beforeAll(async () => {
     testDatabase = await createDatabase();
     db = openDatabase(postgresAdapter(testDatabase.url));
-    clients = new Clients(db, new Vault(ring), loadPresets() as Map<string, ProviderDefinition>);
+    clients = new Clients(db, new Vault(ring), new Map([...loadPresets()].map(([id, preset]) => [id, preset.definition] as const)));
   });
   afterAll(async () => {
     await db.$disconnect();

@@ -1,4 +1,14 @@
 export { ApiKeys, type KeyDigest, type KeyKind, keyPrefix } from './api-key';
+export { digest, type DigestAlgorithm, hmac, randomBytes } from './digests';
+export {
+  certificateThumbprint,
+  publicKeySha256,
+  readCertificate,
+  readPrivateKey,
+  restorePem,
+  signingAlgorithm,
+  UnusableKey,
+} from './key-material';
 export { InvalidKeyRing, KeyRing, newMasterKey } from './key-ring';
 export { Secret } from './secret';
 export { CannotOpen, type SealContext, Vault } from './vault';

@@ -1,0 +1,205 @@
+import { XMLValidator } from 'fast-xml-parser';
+import { parsePath } from '../templates/path';
+import type {
+  CompiledAssertion,
+  CompiledBody,
+  CompiledDefinition,
+  CompiledStep,
+  Fields,
+  JsonNode,
+  ListFields,
+} from './compiled-definition';
+import { compileUrl } from './compile-url';
+import type {
+  AssertionSpec,
+  BodySpec,
+  Condition,
+  JsonTemplate,
+  Lists,
+  ProviderDefinition,
+  StepSpec,
+} from './definition';
+import type { Fault, Place } from './fault';
+import { checkInputSpecs } from './input-specs';
+import { type Where, TemplateReader } from './template-reader';
+
+/** Parses every template and condition of a definition that its JSON Schema accepts, and collects what is wrong. */
+export function compile(definition: ProviderDefinition): {
+  compiled: CompiledDefinition;
+  faults: Fault[];
+  warnings: Fault[];
+} {
+  const compiler = new Compiler(definition);
+  const compiled = compiler.definition();
+  return { compiled, faults: compiler.reader.faults, warnings: compiler.reader.warnings };
+}
+
+class Compiler {
+  readonly reader: TemplateReader;
+
+  constructor(private readonly source: ProviderDefinition) {
+    this.reader = new TemplateReader(source);
+  }
+
+  definition(): CompiledDefinition {
+    const { source, reader } = this;
+    checkInputSpecs(source, reader);
+    const values = reader.values;
+    const assertions = this.#assertions();
+    const specs = source.steps ?? [];
+    const ids = specs.map((step) => step.id);
+    const discovery = source.discovery && this.#discovery(source.discovery);
+    const steps = specs.map((spec, index) => this.#step(spec, index, ids.slice(0, index)));
+
+    reader.startStage();
+    const place = (...at: Place): Where => ({ at, steps: ids });
+    const { token, present } = source;
+    const presented = (kind: 'headers' | 'query' | 'cookies'): Fields =>
+      this.#fields(present[kind], { ...place('present', kind), presented: true });
+    source.errors?.forEach((rule, index) => this.#condition(rule.when, ['errors', index, 'when']));
+    source.renew?.invalid_when?.forEach((one, index) => this.#condition(one, ['renew', 'invalid_when', index]));
+    const compiled: CompiledDefinition = {
+      definition: source,
+      values,
+      assertions,
+      ...(discovery && { discovery }),
+      steps,
+      token: {
+        value: reader.read(token.value, { ...place('token', 'value'), isToken: true }),
+        ...(token.type !== undefined && { type: reader.read(token.type, place('token', 'type')) }),
+        ...(token.scope !== undefined && { scope: reader.read(token.scope, place('token', 'scope')) }),
+        outputs: this.#fields(token.outputs, place('token', 'outputs')),
+      },
+      lives: token.expiry.map((entry, index) => {
+        if ('in' in entry) return reader.read(entry.in, place('token', 'expiry', index, 'in'));
+        return 'at' in entry ? reader.read(entry.at, place('token', 'expiry', index, 'at')) : undefined;
+      }),
+      present: { headers: presented('headers'), query: presented('query'), cookies: presented('cookies') },
+      lastAssertions: reader.endStage(),
+      secretValues: reader.secretValues,
+    };
+    this.#expiry();
+    reader.finish();
+    // Only now it is known what is read of each answer.
+    return { ...compiled, steps: steps.map((step) => ({ ...step, reads: reader.readsOf(step.spec.id) })) };
+  }
+
+  #discovery({ issuer, ca }: NonNullable<ProviderDefinition['discovery']>): CompiledDefinition['discovery'] {
+    const place = (field: string): Where => ({ at: ['discovery', field], steps: [] });
+    return {
+      issuer: compileUrl(this.reader, issuer, { ...place('issuer'), inUrl: 'plain' }),
+      ...(ca !== undefined && { ca: this.reader.read(ca, place('ca')) }),
+    };
+  }
+
+  #assertions(): Map<string, CompiledAssertion> {
+    const { reader } = this;
+    const compiled = Object.entries(this.source.assertions ?? {}).map(([name, spec]): [string, CompiledAssertion] => {
+      const template = (field: 'alg' | 'key' | 'passphrase', text: string) =>
+        reader.own(text, ['assertions', name, field]);
+      const json = (field: 'header' | 'claims', value: AssertionSpec['claims']) =>
+        this.#json(value, { at: ['assertions', name, field], own: true });
+      return [
+        name,
+        {
+          spec,
+          key: template('key', spec.key),
+          ...(spec.alg !== undefined && { alg: template('alg', spec.alg) }),
+          ...(spec.passphrase !== undefined && { passphrase: template('passphrase', spec.passphrase) }),
+          header: json('header', spec.header ?? {}),
+          claims: json('claims', spec.claims),
+        },
+      ];
+    });
+    return new Map(compiled);
+  }
+
+  #step(spec: StepSpec, index: number, earlier: readonly string[]): CompiledStep {
+    const { reader } = this;
+    const at: Place = ['steps', index];
+    const place = (...field: Place): Where => ({ at: [...at, ...field], steps: earlier });
+    const inUrl = { inUrl: spec.secrets_in_url ? ('secrets' as const) : ('plain' as const) };
+    if (earlier.includes(spec.id)) reader.fault([...at, 'id'], `another step is called "${spec.id}"`);
+    if (spec.method === 'GET' && spec.body) reader.fault([...at, 'body'], 'a GET request has no body');
+    spec.fail_if?.forEach((condition, i) => this.#condition(condition, [...at, 'fail_if', i]));
+    reader.startStage();
+    return {
+      spec,
+      url: compileUrl(reader, spec.url, { ...place('url'), ...inUrl }, spec.hosts),
+      query: this.#lists(spec.query, { ...place('query'), ...inUrl }),
+      headers: this.#fields(spec.headers, place('headers')),
+      ...(spec.basic && {
+        basic: {
+          user: reader.read(spec.basic.user, place('basic', 'user')),
+          pass: reader.read(spec.basic.pass, place('basic', 'pass')),
+        },
+      }),
+      ...(spec.body && { body: this.#body(spec.body, place('body')) }),
+      ...(spec.mtls && {
+        mtls: {
+          cert: reader.read(spec.mtls.cert, place('mtls', 'cert')),
+          key: reader.read(spec.mtls.key, place('mtls', 'key')),
+          ...(spec.mtls.passphrase !== undefined && {
+            passphrase: reader.read(spec.mtls.passphrase, place('mtls', 'passphrase')),
+          }),
+        },
+      }),
+      ...(spec.ca !== undefined && { ca: reader.read(spec.ca, place('ca')) }),
+      assertions: reader.endStage(),
+      reads: 'nothing',
+    };
+  }
+
+  #body(body: BodySpec, place: Where): CompiledBody {
+    const inside = (kind: string): Where => ({ ...place, at: [...place.at, kind] });
+    if ('form' in body) return { kind: 'form', form: this.#lists(body.form, inside('form')) };
+    if ('json' in body) return { kind: 'json', json: this.#json(body.json, inside('json')) };
+    if ('text' in body) return { kind: 'text', text: this.reader.read(body.text, inside('text')) };
+    const text = this.reader.read(body.xml, { ...inside('xml'), position: 'xml' });
+    const valid = XMLValidator.validate(text.literalText('x'));
+    if (valid !== true) this.reader.fault(inside('xml').at, `is not well-formed XML: ${valid.err.msg}`);
+    if (/<!DOCTYPE/i.test(body.xml)) this.reader.fault(inside('xml').at, 'must not have a DOCTYPE');
+    return { kind: 'xml', text };
+  }
+
+  #fields(texts: ProviderDefinition['values'], place: Where): Fields {
+    const entries = Object.entries(texts ?? {});
+    return new Map(
+      entries.map(([name, text]) => [name, this.reader.read(String(text), { ...place, at: [...place.at, name] })]),
+    );
+  }
+
+  #lists(texts: Lists | undefined, place: Where): ListFields {
+    return new Map(
+      Object.entries(texts ?? {}).map(([name, given]) => {
+        const at = [...place.at, name];
+        if (!Array.isArray(given)) return [name, [this.reader.read(String(given), { ...place, at })]];
+        return [name, given.map((text, index) => this.reader.read(String(text), { ...place, at: [...at, index] }))];
+      }),
+    );
+  }
+
+  #json(value: JsonTemplate, place: Where): JsonNode {
+    if (typeof value === 'string') return this.reader.read(value, place);
+    if (typeof value !== 'object' || value === null) return value;
+    const inside = (part: string | number): Where => ({ ...place, at: [...place.at, part] });
+    if (Array.isArray(value)) return value.map((part: JsonTemplate, index) => this.#json(part, inside(index)));
+    const entries = Object.entries(value as Record<string, JsonTemplate>);
+    return new Map(entries.map(([name, part]): [string, JsonNode] => [name, this.#json(part, inside(name))]));
+  }
+
+  #condition({ path }: Condition, at: Place): void {
+    if (path !== undefined && !parsePath(path))
+      this.reader.fault([...at, 'path'], 'is not a path such as errors[0].code');
+  }
+
+  /** An entry that always yields a life hides those below it. */
+  #expiry(): void {
+    const { expiry } = this.source.token;
+    const always = expiry.findIndex((entry) => 'fixed_s' in entry || 'never' in entry);
+    const hidden = expiry.findIndex((entry, index) => always >= 0 && index > always && !('jwt_exp' in entry));
+    if (hidden >= 0) {
+      this.reader.warn(['token', 'expiry', hidden], `is never reached: entry ${always} above it always yields a life`);
+    }
+  }
+}

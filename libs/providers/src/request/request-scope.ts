@@ -1,0 +1,138 @@
+import { randomBytes, Secret } from '#vault';
+import type { Clock } from '../clock';
+import type { Scrubber } from '../failures/scrubber';
+import type { CompiledDefinition } from '../language/compiled-definition';
+import type { WireAnswer } from '../network/network';
+import { type Path, valueAt } from '../templates/path';
+import type { Names } from '../templates/template';
+import { UrlText } from '../templates/text';
+import type { CheckedInputs } from './inputs';
+
+/** What the templates of one token request can name. Nothing in it has a prototype that a path could reach. */
+export class RequestScope implements Names {
+  readonly #inputs = new Map<string, string | Secret | UrlText>();
+  readonly #steps = new Map<string, WireAnswer>();
+  readonly #values = new Map<string, unknown>();
+  readonly #assertions = new Map<string, Secret>();
+  readonly #documents = new Map<string, unknown>();
+  #outputs = new Map<string, string>();
+  #metadata: unknown;
+  #token: Secret | undefined;
+
+  constructor(
+    private readonly compiled: CompiledDefinition,
+    { plain, secret }: Pick<CheckedInputs, 'plain' | 'secret'>,
+    private readonly clock: Clock,
+    private readonly scrubber?: Scrubber,
+  ) {
+    const { inputs } = compiled.definition;
+    for (const [name, text] of Object.entries(plain)) {
+      const format = inputs[name]?.format;
+      this.#inputs.set(name, format === 'url' || format === 'host' ? new UrlText(text) : text);
+    }
+    for (const [name, value] of Object.entries(secret)) this.#inputs.set(name, value);
+  }
+
+  learnAnswer(stepId: string, answer: WireAnswer): void {
+    this.#steps.set(stepId, answer);
+  }
+
+  learnMetadata(metadata: unknown): void {
+    this.#metadata = metadata;
+  }
+
+  learnAssertion(name: string, assertion: Secret): void {
+    this.#assertions.set(name, assertion);
+  }
+
+  learnToken(token: Secret, outputs: Record<string, string>): void {
+    this.#token = token;
+    this.#outputs = new Map(Object.entries(outputs));
+  }
+
+  hasAssertion(name: string): boolean {
+    return this.#assertions.has(name);
+  }
+
+  at([root, name, ...rest]: Path): unknown {
+    const key = String(name);
+    switch (root) {
+      case 'inputs':
+        return rest.length === 0 ? this.#inputs.get(key) : this.#partOfInput(key, rest);
+      case 'steps':
+        return this.#answerPart(this.#steps.get(key), rest);
+      case 'values':
+        return this.#value(key);
+      case 'assertions':
+        return this.#assertions.get(key);
+      case 'discovery':
+        return valueAt(this.#metadata, [key]);
+      case 'outputs':
+        return this.#outputs.get(key);
+      case 'token':
+        return this.#token;
+      case 'now':
+        return Math.floor(this.clock.now() / 1000);
+      case 'uuid':
+        return crypto.randomUUID();
+      case 'random':
+        return randomBytes(16);
+      default:
+        return undefined;
+    }
+  }
+
+  /** What a filter makes of a secret is as little to be shown: a digest, or "user:password" in base64. */
+  derived(value: unknown, from: readonly Path[]): void {
+    if (!this.scrubber || !from.some((path) => this.#isSecret(path))) return;
+    if (typeof value === 'string') this.scrubber.add(value);
+    if (value instanceof Uint8Array) {
+      this.scrubber.add(Buffer.from(value).toString('hex'));
+      this.scrubber.add(Buffer.from(value).toString('base64'));
+      this.scrubber.add(Buffer.from(value).toString('base64url'));
+    }
+  }
+
+  #isSecret([root, name]: Path): boolean {
+    if (root === 'inputs') return this.#inputs.get(String(name)) instanceof Secret;
+    if (root === 'values') return this.compiled.secretValues.has(String(name));
+    return root === 'assertions' || root === 'token';
+  }
+
+  #answerPart(answer: WireAnswer | undefined, [part, ...rest]: Path): unknown {
+    if (!answer) return undefined;
+    if (part === 'body') return valueAt(answer.body, rest);
+    if (part === 'headers') return valueAt(answer.headers, [String(rest[0]).toLowerCase()]);
+    if (part === 'cookies') return valueAt(answer.cookies, rest);
+    return part === 'status' ? answer.status : answer.text.trim();
+  }
+
+  /** Once per token, when first named. Kept as a secret where it was made from one. */
+  #value(name: string): unknown {
+    const template = this.compiled.values.get(name);
+    if (!template || this.#values.has(name)) return this.#values.get(name);
+    const value = template.isAbsent(this) ? undefined : template.value(this);
+    const isSecret = typeof value === 'string' && this.compiled.secretValues.has(name);
+    if (isSecret) this.scrubber?.add(value);
+    this.#values.set(name, isSecret ? new Secret(value) : value);
+    return this.#values.get(name);
+  }
+
+  #partOfInput(name: string, path: Path): unknown {
+    const input = this.#inputs.get(name);
+    if (!this.#documents.has(name)) this.#documents.set(name, parsed(input));
+    const part = valueAt(this.#documents.get(name), path);
+    if (!(input instanceof Secret) || typeof part !== 'string') return part;
+    // An address in a service account is no secret by itself, but a private key is: what has line breaks is added in parts.
+    if (part.includes('\n')) for (const line of part.split('\n')) this.scrubber?.add(line);
+    return new Secret(part);
+  }
+}
+
+function parsed(input: string | Secret | UrlText | undefined): unknown {
+  try {
+    return JSON.parse(input instanceof Secret ? input.reveal() : String(input));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,156 @@
+import { readPrivateKey, restorePem, Secret, UnusableKey } from '#vault';
+import { ProviderMisconfigured } from '../failures/errors';
+import type { Scrubber } from '../failures/scrubber';
+import type { CompiledStep, CompiledUrl, Fields, JsonNode, ListFields } from '../language/compiled-definition';
+import { type AllowedOrigins, hostFault, urlFault } from '../network/address';
+import type { ClientTls } from '../network/connector';
+import type { WireRequest } from '../network/network';
+import { type Names, Template } from '../templates/template';
+import { asText, TemplateFault } from '../templates/text';
+
+/** @throws TemplateFault, ProviderMisconfigured */
+export function writeRequest(
+  step: CompiledStep,
+  names: Names,
+  allowed: AllowedOrigins,
+  scrubber: Scrubber,
+): WireRequest {
+  const { id, method, hosts, response, expect_status: expectStatus } = step.spec;
+  const url = writeUrl(step.url, names, `the URL of step ${id}`);
+  for (const [name, value] of listed(step.query, names)) url.searchParams.append(name, value);
+  const fault =
+    urlFault(url, allowed) ?? (step.url.decidedBy === 'answer' ? hostFault(url, hosts, allowed) : undefined);
+  if (fault !== undefined) {
+    throw new ProviderMisconfigured({ message: `the URL of step ${id} ${fault}`, reached: false });
+  }
+  // The answer's limit of 64 KB is easier to keep when nothing has to be inflated.
+  const headers: Record<string, string> = { accept: accepted[response ?? 'json'], 'accept-encoding': 'identity' };
+  headers['user-agent'] = 'token-broker';
+  const [type, body] = writeBody(step, names);
+  if (type) headers['content-type'] = type;
+  for (const [name, value] of Object.entries(writeHeaders(step.headers, names))) headers[name.toLowerCase()] = value;
+  if (step.basic) {
+    const credentials = basic(step.basic, step.spec.basic?.encode ?? 'plain', names);
+    scrubber.add(credentials);
+    headers['authorization'] = `Basic ${credentials}`;
+  }
+  const tls = writeTls(step, names);
+  return {
+    method,
+    url,
+    headers,
+    ...(body !== undefined && { body }),
+    ...(response && { response }),
+    ...(expectStatus && { expectStatus }),
+    ...(tls && { tls }),
+  };
+}
+
+const accepted = {
+  json: 'application/json',
+  xml: 'application/xml, text/xml',
+  form: 'application/x-www-form-urlencoded, */*',
+  text: '*/*',
+};
+
+/** @throws TemplateFault */
+export function writeUrl({ lead, rest }: CompiledUrl, names: Names, what: string): URL {
+  const path = rest.render(names);
+  const start = lead.render(names);
+  // https://host and https://host/ are to give the same URL.
+  const text = (path.startsWith('/') ? start.replace(/\/+$/, '') : start) + path;
+  if (!URL.canParse(text)) throw new TemplateFault(`${what} is not a URL with these inputs`);
+  return new URL(text);
+}
+
+/** @throws TemplateFault when a value does not fit into a header */
+export function writeHeaders(fields: Fields, names: Names): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of present(fields, names)) {
+    // Anything else would end the header, or is not written the same way by every HTTP client.
+    if (/[^\x20-\x7e\xa0-\xff]/.test(value))
+      throw new TemplateFault(`the value of header ${name} has characters that a header cannot hold`);
+    headers[name] = value;
+  }
+  return headers;
+}
+
+/** The fields that are there, rendered. */
+export function present(fields: Fields, names: Names): [string, string][] {
+  return [...fields]
+    .filter(([, template]) => !template.isAbsent(names))
+    .map(([name, template]) => [name, template.render(names)]);
+}
+
+/** RFC 6749 2.3.1: with `form`, user and password are form-encoded before they are joined, so that a ":" in one is no separator. */
+function basic({ user, pass }: NonNullable<CompiledStep['basic']>, encode: 'form' | 'plain', names: Names): string {
+  const written = [user, pass].map((template) => {
+    const text = template.render(names);
+    return encode === 'form' ? new URLSearchParams([['', text]]).toString().slice(1) : text;
+  });
+  return Buffer.from(written.join(':'), 'utf8').toString('base64');
+}
+
+function writeBody({ body }: CompiledStep, names: Names): [type?: string, body?: string] {
+  switch (body?.kind) {
+    case 'form':
+      return ['application/x-www-form-urlencoded', new URLSearchParams(listed(body.form, names)).toString()];
+    case 'json':
+      return ['application/json', JSON.stringify(writeJson(body.json, names))];
+    case 'xml':
+      return ['application/xml; charset=utf-8', body.text.render(names)];
+    case 'text':
+      return ['text/plain; charset=utf-8', body.text.render(names)];
+    default:
+      return [];
+  }
+}
+
+/** Each template becomes a JSON scalar, whatever its text: there is no text that could change the structure. */
+export function writeJson(node: JsonNode, names: Names): unknown {
+  if (node instanceof Map) {
+    const kept = [...(node as ReadonlyMap<string, JsonNode>)].filter(([, value]) => !isAbsent(value, names));
+    return Object.fromEntries(kept.map(([name, value]) => [name, writeJson(value, names)]));
+  }
+  if (Array.isArray(node)) {
+    return (node as readonly JsonNode[])
+      .filter((value) => !isAbsent(value, names))
+      .map((value) => writeJson(value, names));
+  }
+  if (!(node instanceof Template)) return node;
+  const value = node.value(names);
+  return typeof value === 'number' || typeof value === 'boolean' ? value : asText(value);
+}
+
+/** The authorities that are trusted in place of the public ones, if any are named. @throws TemplateFault */
+export function trusted(ca: Template | undefined, names: Names): ClientTls | undefined {
+  return ca && !ca.isAbsent(names) ? { ca: restorePem(ca.render(names)) } : undefined;
+}
+
+/** @throws TemplateFault */
+function writeTls({ mtls, ca }: CompiledStep, names: Names): ClientTls | undefined {
+  const authorities = trusted(ca, names);
+  if (!mtls || mtls.cert.isAbsent(names)) return authorities;
+  const passphrase =
+    mtls.passphrase && !mtls.passphrase.isAbsent(names) ? new Secret(mtls.passphrase.render(names)) : undefined;
+  try {
+    const { key } = readPrivateKey(new Secret(mtls.key.render(names)), passphrase);
+    const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+    return { ...authorities, cert: restorePem(mtls.cert.render(names)), key: pem };
+  } catch (error) {
+    if (error instanceof UnusableKey) throw new TemplateFault(`the key of the client certificate ${error.message}`);
+    throw error;
+  }
+}
+
+function listed(fields: ListFields, names: Names): [string, string][] {
+  return [...fields].flatMap(([name, templates]) =>
+    templates
+      .filter((template) => !template.isAbsent(names))
+      .map((template): [string, string] => [name, template.render(names)]),
+  );
+}
+
+function isAbsent(node: JsonNode, names: Names): boolean {
+  return node instanceof Template && node.isAbsent(names);
+}

@@ -1,0 +1,36 @@
+/** Steps from a value to a value inside it; `*` stands for every element of an array. */
+export type Path = readonly (string | number)[];
+
+const nameText = String.raw`[A-Za-z_@$][\w$@-]*(?::[A-Za-z_][\w$@-]*)?`;
+const quotedText = String.raw`"[^"\\\]]{1,200}"|'[^'\\\]]{1,200}'`;
+/** `errors[0].code`, `a["odd name"]`, `item.@id`, `soap:Body`. */
+export const pathText = String.raw`${nameText}(?:\.(?:${nameText}|#text)|\[(?:-?\d{1,6}|\*|${quotedText})\])*`;
+
+const whole = new RegExp(`^(?:${pathText})$`);
+const part = new RegExp(`${quotedText}|#text|-?\\d+(?=\\])|\\*|${nameText}`, 'g');
+
+/** Reads `errors[0].code`; undefined when it is not a path. */
+export function parsePath(source: string): Path | undefined {
+  if (!whole.test(source)) return undefined;
+  return [...source.matchAll(part)].map(([text]) => {
+    if (/^["']/.test(text)) return text.slice(1, -1);
+    return /^-?\d/.test(text) ? Number(text) : text;
+  });
+}
+
+/** What stands at the path. Own properties only: a provider's answer or a template never reaches a prototype. */
+export function valuesAt(value: unknown, path: Path): unknown[] {
+  return path.reduce<unknown[]>((found, step) => found.flatMap((parent) => inside(parent, step)), [value]);
+}
+
+/** As `valuesAt`, for a path without `*`. */
+export function valueAt(value: unknown, path: Path): unknown {
+  return valuesAt(value, path)[0];
+}
+
+function inside(parent: unknown, step: string | number): unknown[] {
+  if (typeof parent !== 'object' || parent === null) return [];
+  if (step === '*') return Array.isArray(parent) ? parent : [];
+  const key = typeof step === 'number' && step < 0 && Array.isArray(parent) ? parent.length + step : step;
+  return Object.hasOwn(parent, key) ? [(parent as Record<string | number, unknown>)[key]] : [];
+}

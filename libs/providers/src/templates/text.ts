@@ -1,0 +1,29 @@
+import { Secret } from '#vault';
+
+/** A URL or a host that was checked as a whole, and goes into a URL as it stands. */
+export class UrlText {
+  constructor(readonly text: string) {}
+}
+
+/** A template that does not parse, or cannot be rendered with these values. The message never holds a value. */
+export class TemplateFault extends Error {
+  override readonly name = 'TemplateFault';
+}
+
+/** No text that a template makes is longer, so that templates naming each other cannot grow without bound. */
+export const maxTextChars = 65_536;
+
+/** The secret is revealed here, while the text that holds it is written, and nowhere else. */
+export function asText(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (value instanceof Secret) return value.reveal();
+  if (value instanceof UrlText) return value.text;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (typeof value === 'object') throw new TemplateFault('a list or an object stands where text is needed');
+  return String(value);
+}
+
+/** Bytes as they are; a text as UTF-8. */
+export function asBytes(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : Buffer.from(asText(value), 'utf8');
+}
