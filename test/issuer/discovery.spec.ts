@@ -6,7 +6,7 @@ const client_secret = 'canary-s3cret';
 /** What a client gives who knows the issuer and not its endpoints. */
 async function byIssuer(more: Record<string, string | undefined> = {}) {
   const client_id = await scene.client({ client_secret });
-  return { client_id, client_secret, token_url: undefined, issuer: scene.issuer.origin, ...more };
+  return { client_id, client_secret, token_url: undefined, issuer: scene.issuer.identifier, ...more };
 }
 
 const paths = async () => (await scene.issuer.asked()).map(({ path }) => path);
@@ -26,13 +26,27 @@ describe('the issuer alone is enough', () => {
       tls_client_auth_subject_dn: 'CN=billing',
     });
     const { certificate, privateKey: private_key } = await scene.authority.issue({ subject: 'CN=billing' });
-    const inputs = { token_url: undefined, issuer: scene.issuer.origin, client_id, certificate, private_key };
+    const inputs = { token_url: undefined, issuer: scene.issuer.identifier, client_id, certificate, private_key };
     await scene.token('oauth2-mtls', inputs);
     expect((await scene.issuer.asked()).at(-1)).toMatchObject({
       path: '/token',
       certificate: 'CN=billing',
       status: 200,
     });
+  });
+});
+
+describe('an issuer at a path, as those of many tenants are', () => {
+  const tenant = Scene.forThisFile({ path: '/tenants/7' });
+
+  it('is found by its metadata', async () => {
+    const client_id = await tenant.client({ client_secret });
+    const inputs = { client_id, client_secret, token_url: undefined, issuer: tenant.issuer.identifier };
+    await tenant.token('oauth2-client-credentials', inputs);
+    expect((await tenant.issuer.asked()).map(({ path }) => path)).toEqual([
+      '/.well-known/openid-configuration',
+      '/token',
+    ]);
   });
 });
 

@@ -28,7 +28,7 @@ async function ask(url: string, form?: Record<string, string>, identity?: Identi
 
 it('is oidc-provider with every client authentication and every algorithm that the specs here go through', async () => {
   const metadata = await ask(`${issuer.origin}/.well-known/openid-configuration`);
-  expect(metadata).toMatchObject({ status: 200, issuer: issuer.origin, token_endpoint: issuer.tokenUrl });
+  expect(metadata).toMatchObject({ status: 200, issuer: issuer.identifier, token_endpoint: issuer.tokenUrl });
   expect(metadata['mtls_endpoint_aliases']).toEqual({ token_endpoint: issuer.mutualTokenUrl });
   expect(metadata['token_endpoint_auth_methods_supported']).toEqual([
     'client_secret_basic',
@@ -53,7 +53,15 @@ it('tells once what it was asked, and for which reason of its own it refused', a
   const form = { grant_type: 'client_credentials', client_id: 'billing', client_secret: 'wrong' };
   expect(await ask(issuer.mutualTokenUrl, form, identity)).toMatchObject({ status: 401, error: 'invalid_client' });
   expect(await issuer.asked()).toEqual([
-    { method: 'POST', path: '/token', certificate: 'CN=billing', form, status: 401, why: 'invalid secret provided' },
+    {
+      method: 'POST',
+      path: '/token',
+      credentials: ['wrong'],
+      certificate: 'CN=billing',
+      form,
+      status: 401,
+      why: 'invalid secret provided',
+    },
   ]);
   expect(await issuer.asked()).toEqual([]);
 });

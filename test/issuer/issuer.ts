@@ -13,6 +13,8 @@ export interface AskedRequest {
   path: string;
   /** Of the Authorization header, such as `Basic`. */
   scheme?: string;
+  /** Of any kind, as they stood on the wire, and the token that was issued for them. */
+  credentials: string[];
   /** Subject of the certificate that the client showed, as Node writes it: `CN=billing`. */
   certificate?: string;
   form: Record<string, string>;
@@ -37,6 +39,8 @@ export interface IssuerOptions {
   clientAuthority: string;
   /** Whether a handshake without a certificate from there fails. */
   insist?: boolean;
+  /** Of the issuer identifier, such as `/tenants/7`. */
+  path?: string;
   /** RFC 8707: what tokens can be asked for. */
   resources?: Record<string, Resource>;
   /** Of tokens for no resource. */
@@ -46,8 +50,10 @@ export interface IssuerOptions {
 
 /** The issuer's process, and the line to it. */
 export interface Issuer {
-  /** Its issuer identifier: `https://localhost:PORT`. */
+  /** `https://localhost:PORT`. */
   origin: string;
+  /** Its issuer identifier: the origin, and the path if it has one. */
+  identifier: string;
   tokenUrl: string;
   /** Where it asks for a client certificate. */
   mutualOrigin: string;
@@ -62,7 +68,7 @@ export interface Issuer {
 
 /** Starts `oidc-provider`; it ends with `stop()`, or with this process. */
 export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
-  const { tls, clientAuthority, insist = false } = options;
+  const { tls, clientAuthority, insist = false, path = '' } = options;
   const { resources = {}, lifeSeconds = 600, scopes = ['read', 'write'] } = options;
   const child = fork(join(__dirname, 'server.mjs'), { execArgv: [], silent: true, detached: true });
   const { pid } = child;
@@ -76,14 +82,16 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
       tls: { cert: tls.certificate, key: tls.privateKey },
       clientAuthority,
       insist,
+      path,
       resources,
       lifeSeconds,
       scopes,
     });
     return {
       ...origins,
-      tokenUrl: `${origins.origin}/token`,
-      mutualTokenUrl: `${origins.mutualOrigin}/token`,
+      identifier: origins.origin + path,
+      tokenUrl: `${origins.origin}${path}/token`,
+      mutualTokenUrl: `${origins.mutualOrigin}${path}/token`,
       pid,
       register: (client) => call('register', { client }),
       asked: () => call('asked'),

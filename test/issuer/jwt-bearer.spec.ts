@@ -1,4 +1,4 @@
-import { parseDefinition } from '#providers';
+import { readDefinition } from '#providers';
 import { keyInputs, publicJwk, signingKey } from './keys';
 import { Scene, variant } from './scene';
 
@@ -8,7 +8,7 @@ const grant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const scene = Scene.forThisFile();
 const key = signingKey('RSA');
 
-const definition = parseDefinition(`
+const { definition } = readDefinition(`
 id: jwt-bearer
 inputs:
   token_url: { format: url }

@@ -202,21 +202,22 @@ describe('a provider that refuses in the handshake', () => {
     expect(token.lifeSeconds).toBe(600);
   });
 
+  // Node's server closes the connection without saying why; what is made of those that do is in network.spec.ts.
   it.each<[string, () => Promise<Identity>]>([
     ['of an authority that it does not know', async () => (await Authority.create('Scene')).issue(billing)],
     ['that has expired', () => strict.authority.issue({ ...billing, fromHours: -48, toHours: -24 })],
-  ])('refuses credentials with a certificate %s', async (_, identity) => {
+  ])('gives no answer to a certificate %s, and the hint thinks of that', async (_, identity) => {
     const refused = await strict.refusal(preset, strictInputs(await registered(), await identity()));
-    expect(refused).toMatchObject({ code: 'credentials_refused', asked: [] });
-    expect(refused.hint).toMatch(/certificate/);
+    expect(refused).toMatchObject({ code: 'provider_unavailable', asked: [] });
+    expect(refused.hint).toMatch(/client certificate/);
   });
 
-  it('refuses credentials without a certificate', async () => {
+  it('gives no answer to a client without a certificate, and the hint thinks of that', async () => {
     const client_id = await strict.client({ client_secret: 'canary-s3cret' });
     const token_url = strict.issuer.mutualTokenUrl;
     const given = { client_id, client_secret: 'canary-s3cret', token_url };
     const refused = await strict.refusal('oauth2-client-credentials', given);
-    expect(refused).toMatchObject({ code: 'credentials_refused', asked: [] });
-    expect(refused.hint).toMatch(/certificate/);
+    expect(refused).toMatchObject({ code: 'provider_unavailable', asked: [] });
+    expect(refused.hint).toMatch(/client certificate/);
   });
 });

@@ -59,11 +59,22 @@ describe('private_key_jwt: oauth2-private-key-jwt', () => {
     expect((await assertion()).header.alg).toBe(alg);
   });
 
-  it('a PEM whose line breaks became \\n, as in environment variables and JSON, is read', async () => {
+  it.each([
+    ['became \\n, as in environment variables and JSON,', '\\n'],
+    ['are those of Windows', '\r\n'],
+    ['were lost in a form field', ' '],
+  ])('a PEM whose line breaks %s is read', async (_, lineBreak) => {
     const client_id = await clientWith(keys.RSA);
     const { private_key } = keyInputs(keys.RSA);
-    await scene.token(preset, { client_id, private_key: private_key!.trim().replaceAll('\n', '\\n') });
+    await scene.token(preset, { client_id, private_key: private_key!.trim().replaceAll('\n', lineBreak) });
     expect((await assertion()).claims.iss).toBe(client_id);
+  });
+
+  it('a JWK says itself which key it is and what it is for', async () => {
+    const client_id = await clientWith(keys.RSA);
+    const jwk = JSON.parse(keyInputs(keys.RSA, 'JWK')['private_key']!) as object;
+    await scene.token(preset, { client_id, private_key: JSON.stringify({ ...jwk, alg: 'PS384' }) });
+    expect((await assertion()).header).toEqual({ alg: 'PS384', typ: 'JWT', kid: keys.RSA.kid });
   });
 
   it('says which key it is, by id and by the thumbprint of its certificate', async () => {
@@ -82,10 +93,10 @@ describe('private_key_jwt: oauth2-private-key-jwt', () => {
     ['the token URL, where that is all we know', () => ({}), () => scene.issuer.tokenUrl],
     [
       'the issuer identifier, where it is known (RFC 10070)',
-      () => ({ issuer: scene.issuer.origin }),
-      () => scene.issuer.origin,
+      () => ({ issuer: scene.issuer.identifier }),
+      () => scene.issuer.identifier,
     ],
-    ['whom the client says', () => ({ assertion_audience: scene.issuer.origin }), () => scene.issuer.origin],
+    ['whom the client says', () => ({ assertion_audience: scene.issuer.identifier }), () => scene.issuer.identifier],
   ])('is for %s', async (_, inputs, audience) => {
     const client_id = await clientWith(keys['P-256']);
     await scene.token(preset, { client_id, ...keyInputs(keys['P-256']), ...inputs() });

@@ -1,11 +1,12 @@
 import { inspect } from 'node:util';
 import { stringify } from 'yaml';
 import {
+  type ConnectionTest,
   createTokenRequester,
   type Failure,
   type IssuedToken,
   loadPresets,
-  parseDefinition,
+  readDefinition,
   type ProviderDefinition,
   ProviderError,
   type ProviderErrorCode,
@@ -59,19 +60,26 @@ export class Scene {
 
   /** As `requestToken`, of a preset or of a definition; the issuer's token URL and authority are inputs unless given. */
   token(of: string | ProviderDefinition, inputs: Inputs): Promise<IssuedToken> {
+    return this.requester.requestToken(definitionOf(of), this.#given(inputs));
+  }
+
+  tryOut(of: string | ProviderDefinition, inputs: Inputs): Promise<ConnectionTest> {
+    return this.requester.tryOut(definitionOf(of), this.#given(inputs));
+  }
+
+  #given(inputs: Inputs): Record<string, string> {
     const all = { token_url: this.issuer.tokenUrl, ca_certificate: this.authority.certificate, ...inputs };
-    const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    return this.requester.requestToken(definitionOf(of), Object.fromEntries(given));
+    return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
   }
 
   /** Why there is no token, which tells no secret, and what the issuer saw of it. */
   async refusal(of: string | ProviderDefinition, inputs: Inputs): Promise<Refusal> {
     const error: unknown = await this.token(of, inputs).catch((caught: unknown) => caught);
     if (!(error instanceof ProviderError)) throw new Error('not a failure of the provider', { cause: error });
-    const told = inspect(error, { depth: Infinity, showHidden: true });
-    for (const secret of secretsOf(definitionOf(of), inputs)) expect(told).not.toContain(secret);
     const { code, failure } = error;
-    return { code, ...failure, asked: await this.issuer.asked() };
+    const asked = await this.issuer.asked();
+    expectNoSecret(inspect(error, { depth: Infinity, showHidden: true }), definitionOf(of), inputs, asked);
+    return { code, ...failure, asked };
   }
 }
 
@@ -80,8 +88,8 @@ export interface Refusal extends Failure {
   asked: AskedRequest[];
 }
 
-function definitionOf(of: string | ProviderDefinition): ProviderDefinition {
-  const definition = typeof of === 'string' ? presets.get(of) : of;
+export function definitionOf(of: string | ProviderDefinition): ProviderDefinition {
+  const definition = typeof of === 'string' ? presets.get(of)?.definition : of;
   if (!definition) throw new Error(`There is no preset ${String(of)}`);
   return definition;
 }
@@ -90,11 +98,19 @@ function definitionOf(of: string | ProviderDefinition): ProviderDefinition {
 export function variant(of: string | ProviderDefinition, change: (definition: any) => void): ProviderDefinition {
   const copy = JSON.parse(JSON.stringify(definitionOf(of))) as object;
   change(copy);
-  return parseDefinition(stringify(copy));
+  return readDefinition(stringify(copy)).definition;
 }
 
-/** Every text by which a secret input could be recognised: of a PEM each line, of a JWK each of its numbers. */
-function secretsOf(definition: ProviderDefinition, inputs: Inputs): string[] {
+/** Neither what was given in secret nor what was made of it for the wire. */
+export function expectNoSecret(
+  told: string,
+  definition: ProviderDefinition,
+  inputs: Inputs,
+  asked: AskedRequest[],
+): void {
   const secrets = Object.entries(inputs).filter(([name, value]) => definition.inputs[name]?.secret && value);
-  return secrets.flatMap(([, value]) => [value!, ...(value!.match(/[\w+/=-]{20,}/g) ?? [])]);
+  // Of a PEM each line, of a JWK each of its numbers.
+  const texts = secrets.flatMap(([, value]) => [value!, ...(value!.match(/[\w+/=-]{20,}/g) ?? [])]);
+  const sent = asked.flatMap(({ credentials = [] }) => credentials);
+  for (const text of [...texts, ...sent]) expect(told).not.toContain(text);
 }

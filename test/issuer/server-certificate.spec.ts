@@ -42,6 +42,18 @@ describe('a provider with a certificate of an authority of its own', () => {
     }
   });
 
+  it('is not even asked for its metadata by a client that does not name the authority, whatever others were told', async () => {
+    const { issuer } = scene;
+    expect(await scene.token(preset, await inputs({ token_url: undefined, issuer: issuer.origin }))).toBeTruthy();
+    await issuer.asked();
+    const unnamed = { token_url: undefined, issuer: issuer.origin, ca_certificate: undefined };
+    const refused = await scene.refusal(preset, await inputs(unnamed));
+    expect(refused).toMatchObject({ code: 'provider_unavailable', asked: [] });
+    const { steps } = await scene.tryOut(preset, await inputs(unnamed));
+    expect(steps).toMatchObject([{ id: 'discovery' }]);
+    expect(steps[0]).not.toHaveProperty('answer');
+  });
+
   it('may be one of several that are named', async () => {
     const { certificate } = await Authority.create('Another');
     const ca_certificate = `${certificate}\n${scene.authority.certificate}`;
@@ -51,7 +63,6 @@ describe('a provider with a certificate of an authority of its own', () => {
 
 describe.each<[string, Subject, RegExp]>([
   ['for another host', { subject: 'CN=elsewhere.example', dns: ['elsewhere.example'] }, /another host/],
-  ['for this host by its subject alone', { subject: 'CN=localhost' }, /another host/],
   ['that has expired', { subject: 'CN=localhost', dns: ['localhost'], fromHours: -48, toHours: -24 }, /expired/],
   [
     'that is not valid yet',

@@ -1,5 +1,5 @@
-// `oidc-provider`, certified against OpenID Connect's and FAPI's own suites, as an issuer of client credentials over TLS.
-// A process of its own: it is an ES module, and a server that shares no code, no clock and no socket with what it tests.
+// `oidc-provider`, an OpenID certified server, as an issuer of client credentials over TLS. In a process of its own: it is an
+// ES module, which Jest's sandbox would have to be helped with, and shares nothing but the wire with what it tests.
 // Started and spoken to by `issuer.ts`, through the channel that Node opens between a process and its child.
 import { createServer } from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -10,13 +10,13 @@ import { jwtBearer } from './jwt-bearer.mjs';
 /** What came in, and what became of it; kept until asked for. */
 const asked = [];
 
-async function start({ tls, clientAuthority, insist, resources, lifeSeconds, scopes }) {
+async function start({ tls, clientAuthority, insist, path, resources, lifeSeconds, scopes }) {
   const plain = createServer(tls);
   // Where it does not insist, the client's registration says which certificate is good enough: RFC 8705 knows self-signed ones.
   const mutual = createServer({ ...tls, ca: clientAuthority, requestCert: true, rejectUnauthorized: insist });
   const [origin, mutualOrigin] = await Promise.all([plain, mutual].map(listen));
 
-  const provider = new Provider(origin, {
+  const provider = new Provider(origin + path, {
     jwks: { keys: [await signingKey('RS256'), await signingKey('ES256')] },
     clientAuthMethods: [
       'client_secret_basic',
@@ -32,7 +32,7 @@ async function start({ tls, clientAuthority, insist, resources, lifeSeconds, sco
     scopes,
     ttl: { ClientCredentials: (_, token) => token.resourceServer?.accessTokenTTL ?? lifeSeconds },
     // RFC 8705 5: where clients with certificates have to go.
-    discovery: { mtls_endpoint_aliases: { token_endpoint: `${mutualOrigin}/token` } },
+    discovery: { mtls_endpoint_aliases: { token_endpoint: `${mutualOrigin}${path}/token` } },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -57,8 +57,18 @@ async function start({ tls, clientAuthority, insist, resources, lifeSeconds, sco
   provider.registerGrantType(jwtBearer.grantType, jwtBearer.handler, jwtBearer.parameters);
   provider.use(record);
   provider.on('grant.error', note);
-  for (const server of [plain, mutual]) server.on('request', provider.callback());
+  for (const server of [plain, mutual]) server.on('request', mounted(provider.callback(), path));
   return { provider, origin, mutualOrigin };
+}
+
+/** At a path, as issuers with many tenants are; the way in which Connect tells what it is mounted at. */
+function mounted(handle, path) {
+  return (request, response) => {
+    if (!request.url.startsWith(path)) return response.writeHead(404).end();
+    request.originalUrl = request.url;
+    request.url = request.url.slice(path.length);
+    return handle(request, response);
+  };
 }
 
 const algorithms = ['HS', 'RS', 'PS', 'ES'].flatMap((family) => ['256', '384', '512'].map((bits) => family + bits));
@@ -81,12 +91,20 @@ function record(ctx, next) {
       method: ctx.method,
       path: ctx.path,
       scheme: ctx.get('authorization').split(' ')[0] || undefined,
+      credentials: credentialsIn(ctx),
       certificate: certificateOf(ctx)?.subject,
       form: { ...ctx.oidc?.body },
       status: ctx.status,
       why: ctx.state.why,
     }),
   );
+}
+
+/** As they stood on the wire. */
+function credentialsIn(ctx) {
+  const { client_secret, client_assertion, assertion } = ctx.oidc?.body ?? {};
+  const given = [ctx.get('authorization').split(' ')[1], client_secret, client_assertion, assertion];
+  return [...given, ctx.body?.access_token].filter(Boolean);
 }
 
 /** What the answer does not tell, and the test wants to know: that a refusal has the reason that was meant. */

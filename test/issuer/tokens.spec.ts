@@ -39,7 +39,7 @@ describe('a token', () => {
       const token = await scene.token(definition, { ...(await client()), resource: jwtApi });
       const jwt = token.accessToken.reveal();
       expect(decodeProtectedHeader(jwt)).toMatchObject({ alg: 'RS256', typ: 'at+jwt' });
-      expect(decodeJwt(jwt)).toMatchObject({ aud: jwtApi, iss: scene.issuer.origin });
+      expect(decodeJwt(jwt)).toMatchObject({ aud: jwtApi, iss: scene.issuer.identifier });
       // iat and exp are whole seconds.
       expect(token.lifeSeconds).toBeGreaterThan(118);
       expect(token.lifeSeconds).toBeLessThanOrEqual(120);

@@ -1,5 +1,6 @@
 import { readDefinition } from '../language/read-definition';
 import { Conversation } from '../testing/conversation.fixture';
+import { tokenHosts } from './token-hosts';
 
 const talk = Conversation.forThisFile();
 
@@ -54,6 +55,14 @@ describe("an issuer's metadata", () => {
       '{{ discovery.mtls_endpoint_aliases.token_endpoint | default: discovery.token_endpoint }}',
     );
     expect((await asked(definition, { issuer: talk.provider.origin })).at(-1)).toBe('/found/mutual');
+  });
+
+  it('decide no more than where the issuer is: for its host, and for that of a token URL, secrets are sealed', () => {
+    const hosts = (inputs: Record<string, string>) => tokenHosts(either, { client_id: 'id', ...inputs });
+    expect(hosts({ issuer: 'https://issuer.example/tenant' })).toBe('issuer.example');
+    expect(hosts({ token_url: 'https://tokens.example:8443/t' })).toBe('tokens.example:8443');
+    const both = { issuer: 'https://issuer.example', token_url: 'https://tokens.example/t' };
+    expect(hosts(both)).toBe('issuer.example,tokens.example');
   });
 
   it('that are missing together with the token URL are told as that, with what would have named it', async () => {
