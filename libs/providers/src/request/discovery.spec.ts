@@ -1,76 +1,99 @@
 import { readDefinition } from '../language/read-definition';
 import { Conversation } from '../testing/conversation.fixture';
-import { tokenHosts } from './token-hosts';
+import { createTokenRequester } from './token-requester';
 
 const talk = Conversation.forThisFile();
 
-function definitionWith(url: string, audience = 'none') {
-  return readDefinition(`
+const { definition } = readDefinition(`
 id: discovered
-inputs: { token_url: { format: url, optional: true }, issuer: { format: url, optional: true }, client_id: {}, client_secret: { secret: true } }
+inputs: { issuer: { format: url }, key: { secret: true } }
 discovery: { issuer: '{{inputs.issuer}}' }
-steps: [{ id: t, method: POST, url: '${url}', body: { form: { id: '{{inputs.client_id}}', key: '{{inputs.client_secret}}', audience: '${audience}' } } }]
-token: { value: '{{steps.t.body.t}}', expiry: [{ fixed_s: 60 }] }
+steps: [{ id: s, method: POST, url: '{{discovery.token_endpoint}}', body: { form: { key: '{{inputs.key}}', aud: '{{discovery.issuer}}' } } }]
+token: { value: '{{steps.s.body.t}}', expiry: [{ fixed_s: 60 }] }
 present: {}
-`).definition;
-}
+`);
 
-const either = definitionWith('{{ inputs.token_url | default: discovery.token_endpoint }}');
+let metadata: (path: string) => { status: number; body?: unknown };
+let time = 0;
+const clock = { now: () => Date.now(), monotonic: () => time };
+let requester: ReturnType<typeof createTokenRequester>;
 
-/** What was asked for, of an issuer that has metadata. */
-async function asked(definition: typeof either, inputs: Record<string, string>): Promise<string[]> {
-  const { origin } = talk.provider;
-  const metadata = {
-    issuer: origin,
-    token_endpoint: `${origin}/found`,
-    mtls_endpoint_aliases: { token_endpoint: `${origin}/found/mutual` },
-  };
+beforeEach(() => {
+  time = 0;
   talk.answer = (request, response) => {
-    const body = request.url!.startsWith('/.well-known/') ? metadata : { t: 'tok' };
-    response.end(JSON.stringify(body));
+    const { status, body } = request.method === 'GET' ? metadata(request.url!) : { status: 200, body: { t: 'tok' } };
+    response.writeHead(status).end(JSON.stringify(body));
   };
-  await talk.requester.requestToken(definition, { client_id: 'id', client_secret: 'canary', ...inputs });
-  return talk.received.splice(0).map(({ url }) => url);
-}
+  requester = createTokenRequester({ clock, allowedOrigins: [talk.provider.origin] });
+});
+afterEach(() => requester.close());
+
+const issuer = (path = '/tenant') => `${talk.provider.origin}${path}`;
+const told = (more: object = {}) => ({ issuer: issuer(), token_endpoint: issuer('/oauth/token'), ...more });
+const ask = (path = '/tenant') => requester.requestToken(definition, { issuer: issuer(path), key: 'canary' });
+const paths = () => talk.received.map(({ method, url }) => `${method} ${url}`);
 
 describe("an issuer's metadata", () => {
-  it('are not asked for where a token URL is given in their stead', async () => {
-    const { origin } = talk.provider;
-    expect(await asked(either, { token_url: `${origin}/given` })).toEqual(['/given']);
-    expect(await asked(either, { token_url: `${origin}/given`, issuer: origin })).toEqual(['/given']);
+  it('tells the token endpoint, is kept for an hour, and read again after that', async () => {
+    metadata = () => ({ status: 200, body: told() });
+    await ask();
+    await ask();
+    expect(paths()).toEqual(['GET /tenant/.well-known/openid-configuration', 'POST /oauth/token', 'POST /oauth/token']);
+    expect(talk.received[1]!.body).toBe(`key=canary&aud=${encodeURIComponent(issuer())}`);
+    time = 3_600_001;
+    await ask();
+    expect(paths().filter((path) => path.startsWith('GET'))).toHaveLength(2);
   });
 
-  it('are asked for where anything else is taken from them', async () => {
-    const { origin } = talk.provider;
-    const definition = definitionWith(
-      '{{ inputs.token_url | default: discovery.token_endpoint }}',
-      '{{discovery.issuer}}',
-    );
-    const paths = await asked(definition, { token_url: `${origin}/given`, issuer: origin });
-    expect(paths).toEqual(['/.well-known/openid-configuration', '/given']);
+  it('is found where RFC 8414 puts it, too', async () => {
+    metadata = (path) => (path.startsWith('/.well-known/oauth') ? { status: 200, body: told() } : { status: 404 });
+    await ask();
+    expect(paths()[1]).toBe('GET /.well-known/oauth-authorization-server/tenant');
   });
 
-  it('may name the endpoint inside of something, as mtls_endpoint_aliases do (RFC 8705 5)', async () => {
-    const definition = definitionWith(
-      '{{ discovery.mtls_endpoint_aliases.token_endpoint | default: discovery.token_endpoint }}',
-    );
-    expect((await asked(definition, { issuer: talk.provider.origin })).at(-1)).toBe('/found/mutual');
+  it('serves from an older copy while the issuer is away', async () => {
+    metadata = () => ({ status: 200, body: told() });
+    await ask();
+    time = 3_600_001;
+    metadata = () => ({ status: 503 });
+    expect((await ask()).accessToken.reveal()).toBe('tok');
   });
 
-  it('decide no more than where the issuer is: for its host, and for that of a token URL, secrets are sealed', () => {
-    const hosts = (inputs: Record<string, string>) => tokenHosts(either, { client_id: 'id', ...inputs });
-    expect(hosts({ issuer: 'https://issuer.example/tenant' })).toBe('issuer.example');
-    expect(hosts({ token_url: 'https://tokens.example:8443/t' })).toBe('tokens.example:8443');
-    const both = { issuer: 'https://issuer.example', token_url: 'https://tokens.example/t' };
-    expect(hosts(both)).toBe('issuer.example,tokens.example');
-  });
-
-  it('that are missing together with the token URL are told as that, with what would have named it', async () => {
-    const pending = talk.requester.requestToken(either, { client_id: 'id', client_secret: 'canary' });
-    await expect(pending).rejects.toMatchObject({
-      code: 'provider_misconfigured',
-      message: expect.stringContaining('{{ inputs.token_url | default: discovery.token_endpoint }}'),
-    });
-    expect(talk.received).toHaveLength(0);
+  it.each<[string, () => { status: number; body?: unknown }, string]>([
+    [
+      'of another issuer',
+      () => ({ status: 200, body: told({ issuer: 'https://evil.example' }) }),
+      'provider_misconfigured',
+    ],
+    [
+      'without an issuer',
+      () => ({ status: 200, body: { token_endpoint: issuer('/oauth/token') } }),
+      'provider_misconfigured',
+    ],
+    ['without a token endpoint', () => ({ status: 200, body: { issuer: issuer() } }), 'provider_misconfigured'],
+    [
+      'with a private token endpoint',
+      () => ({ status: 200, body: told({ token_endpoint: 'https://10.0.0.1/t' }) }),
+      'provider_misconfigured',
+    ],
+    [
+      'with a plain http token endpoint',
+      () => ({ status: 200, body: told({ token_endpoint: 'http://acme.example/t' }) }),
+      'provider_misconfigured',
+    ],
+    [
+      'with a token endpoint that is no text',
+      () => ({ status: 200, body: told({ token_endpoint: { a: 1 } }) }),
+      'provider_misconfigured',
+    ],
+    ['that is not there', () => ({ status: 404 }), 'provider_misconfigured'],
+    ['that is forbidden', () => ({ status: 403 }), 'provider_misconfigured'],
+    ['that fails', () => ({ status: 500 }), 'provider_unavailable'],
+    ['that redirects', () => ({ status: 302 }), 'provider_misconfigured'],
+    ['that is a list', () => ({ status: 200, body: [] }), 'provider_misconfigured'],
+  ])('%s sends no secret anywhere', async (_, answer, code) => {
+    metadata = answer;
+    await expect(ask()).rejects.toMatchObject({ code });
+    expect(paths().some((path) => path.startsWith('POST'))).toBe(false);
   });
 });
