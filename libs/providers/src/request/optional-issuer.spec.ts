@@ -1,4 +1,5 @@
 import { readDefinition } from '../language/read-definition';
+import { loadPresets } from '../language/presets';
 import { Conversation } from '../testing/conversation.fixture';
 import { tokenHosts } from './token-hosts';
 
@@ -63,6 +64,17 @@ describe('the metadata of an issuer that may be left out', () => {
     expect(hosts({ token_url: 'https://tokens.example:8443/t' })).toBe('tokens.example:8443');
     const both = { issuer: 'https://issuer.example', token_url: 'https://tokens.example/t' };
     expect(hosts(both)).toBe('issuer.example,tokens.example');
+  });
+
+  it('are read under authorities that secrets are sealed for, too: whoever swaps them could pass for the host', () => {
+    const oauth = loadPresets().get('oauth2-client-credentials')!.definition;
+    const hosts = (more: object) =>
+      tokenHosts(oauth, { client_id: 'id', token_url: 'https://tokens.example/t', ...more });
+    const one = hosts({ ca_certificate: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----' });
+    expect(hosts({})).toBe('tokens.example');
+    expect(one).toMatch(/^ca:[0-9a-f]{64},tokens\.example$/);
+    expect(hosts({ ca_certificate: '-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\n' })).toBe(one);
+    expect(hosts({ ca_certificate: '-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----' })).not.toBe(one);
   });
 
   it('that are missing together with the token URL are told as that, with what would have named it', async () => {
