@@ -154,6 +154,11 @@ export const definitionSchema = {
       title: line,
       docs: { type: 'string', pattern: '^https://', maxLength: 1000 },
       inputs: { type: 'object', maxProperties: 64, propertyNames: { pattern: name }, additionalProperties: input },
+      either: {
+        type: 'array',
+        maxItems: 8,
+        items: { type: 'array', items: line, minItems: 2, maxItems: 8 },
+      },
       values: namedTemplates,
       assertions: {
         type: 'object',

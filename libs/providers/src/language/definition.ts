@@ -7,6 +7,8 @@ export interface ProviderDefinition {
   /** The vendor's documentation, from which the definition was written. */
   readonly docs?: string;
   readonly inputs: Readonly<Record<string, InputSpec>>;
+  /** Of each list at least one input has to be given. */
+  readonly either?: readonly (readonly string[])[];
   /** Intermediate texts; one may name those above it. */
   readonly values?: Texts;
   readonly assertions?: Readonly<Record<string, AssertionSpec>>;

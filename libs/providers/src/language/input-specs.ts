@@ -7,6 +7,7 @@ const secretive =
 
 /** What a schema cannot say about inputs. */
 export function checkInputSpecs(source: ProviderDefinition, reader: TemplateReader): void {
+  either(source, reader);
   for (const [name, spec] of Object.entries(source.inputs)) {
     const at = ['inputs', name];
     if (spec.secret && (spec.default !== undefined || spec.enum || spec.suggest)) {
@@ -27,6 +28,19 @@ export function checkInputSpecs(source: ProviderDefinition, reader: TemplateRead
       reader.warn(at, 'is called like a secret and is not one: add secret: true to have it sealed');
     }
   }
+}
+
+/** Those of a choice are optional one by one: what has to be there cannot be a choice. */
+function either(source: ProviderDefinition, reader: TemplateReader): void {
+  source.either?.forEach((names, index) => {
+    for (const [position, name] of names.entries()) {
+      const at = ['either', index, position];
+      const spec = Object.hasOwn(source.inputs, name) ? source.inputs[name] : undefined;
+      if (!spec) reader.fault(at, `"${name}" is not a declared input`);
+      else if (!spec.optional)
+        reader.fault(at, `"${name}" must be optional: true, since another may be given in its place`);
+    }
+  });
 }
 
 function needs(spec: InputSpec, at: string[], source: ProviderDefinition, reader: TemplateReader): void {

@@ -7,7 +7,7 @@ import { TemplateFault } from '../templates/text';
 import { writeJson } from './write-request';
 
 const shared = /^HS(256|384|512)$/;
-const algorithms = /^(HS|RS|PS|ES)(256|384|512)$|^EdDSA$/;
+const algorithms = /^(HS|RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/;
 const times = ['iat', 'nbf', 'exp'];
 
 /**
@@ -25,7 +25,9 @@ export async function signAssertion(
   if (key.isAbsent(names)) return undefined;
   const wanted = alg && !alg.isAbsent(names) ? alg.render(names) : undefined;
   if (wanted !== undefined && !algorithms.test(wanted)) {
-    throw new TemplateFault(`assertion ${name}: the algorithm must be RS, PS, ES or HS with 256, 384 or 512, or EdDSA`);
+    throw new TemplateFault(
+      `assertion ${name}: the algorithm must be RS, PS, ES or HS with 256, 384 or 512, or EdDSA (Ed25519)`,
+    );
   }
   const text = new Secret(key.render(names));
   const phrase = passphrase && !passphrase.isAbsent(names) ? new Secret(passphrase.render(names)) : undefined;

@@ -65,6 +65,17 @@ describe('inputs', () => {
     );
   });
 
+  it('may be given one for another, and one has to be', () => {
+    const either = (given: object) =>
+      checkInputs(oauth, { client_id: 'a', client_secret: 'b', ...given }, { allowedOrigins: [] });
+    expect(either({}).faults).toEqual([
+      { pointer: '/inputs/token_url', detail: 'is missing: one of token_url, issuer has to be given' },
+    ]);
+    for (const given of [{ token_url: 'https://a.example/t' }, { issuer: 'https://a.example' }]) {
+      expect(either(given).faults).toEqual([]);
+    }
+  });
+
   it('do not count what is inherited as given, nor as declared', () => {
     expect(checkInputs(capillary, Object.create(good), { allowedOrigins: [] }).faults).toHaveLength(3);
     expect(check({ constructor: 'x' }).faults[0]!.pointer).toBe('/inputs/constructor');

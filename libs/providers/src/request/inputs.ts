@@ -49,6 +49,9 @@ export function checkInputs(
     else if (spec.secret) checked.secret[name] = new Secret(value!);
     else checked.plain[name] = value!;
   }
+  for (const names of definition.either ?? []) {
+    if (!names.some(isGiven)) fault(names[0]!, `is missing: one of ${names.join(', ')} has to be given`);
+  }
   return checked;
 }
 
