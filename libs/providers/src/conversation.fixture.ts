@@ -10,8 +10,8 @@ import { loadPresets } from './presets';
 import { createTokenRequester, type TokenRequester } from './token-requester';
 
 const presets = loadPresets();
-export const capillary = presets.get('capillary')!;
-export const oauth = presets.get('oauth2-client-credentials')!;
+export const capillary = presets.get('capillary')!.definition;
+export const oauth = presets.get('oauth2-client-credentials')!.definition;
 /** Awkward in every encoding, and found again by its first letters wherever it leaks. */
 export const clientSecret = 'canary+s3cret/%:ü';
 

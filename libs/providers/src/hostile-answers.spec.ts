@@ -94,7 +94,7 @@ it('whatever a provider answers, the request ends in a usable token or a classif
       fc.boolean(),
       async (status, answerHeaders, text, asCapillary) => {
         next = { status, headers: answerHeaders, body: text };
-        const definition = presets.get(asCapillary ? 'capillary' : 'oauth2-client-credentials')!;
+        const definition = presets.get(asCapillary ? 'capillary' : 'oauth2-client-credentials')!.definition;
         try {
           const token = await requester.requestToken(definition, asCapillary ? secrets : oauth);
           outcomes.add('issued');
@@ -140,7 +140,7 @@ it.each(['<', '<script', '<style>x</', 'eyJ', 'eyJhbGciOiJI.', 'token', '"', ' \
     for (const prefix of ['', '<']) {
       next = { status: 500, headers: {}, body: prefix + piece.repeat(60_000 / piece.length) };
       const started = performance.now();
-      const failed = requester.requestToken(loadPresets().get('oauth2-client-credentials')!, inputs);
+      const failed = requester.requestToken(loadPresets().get('oauth2-client-credentials')!.definition, inputs);
       await expect(failed).rejects.toMatchObject({ code: 'provider_unavailable' });
       expect(performance.now() - started).toBeLessThan(500);
     }

@@ -4,8 +4,8 @@ import { checkInputs } from './inputs';
 import { loadPresets } from './presets';
 import { tokenHosts } from './token-hosts';
 
-const capillary = loadPresets().get('capillary')!;
-const oauth = loadPresets().get('oauth2-client-credentials')!;
+const capillary = loadPresets().get('capillary')!.definition;
+const oauth = loadPresets().get('oauth2-client-credentials')!.definition;
 const good = { base_url: 'https://eu.api.capillarytech.com', key: 'k-canary', secret: 's-canary' };
 
 function check(change: Record<string, unknown>, allowedOrigins: string[] = [], definition = capillary) {

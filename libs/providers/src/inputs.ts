@@ -7,6 +7,8 @@ export interface Fault {
   /** JSON Pointer (RFC 6901) to the place. */
   pointer: string;
   detail: string;
+  /** Of the text that it was read from, from 1. */
+  line?: number;
 }
 
 /** A client's inputs, told apart by the definition, defaults applied. Of use only when there are no faults. */

@@ -20,15 +20,28 @@ const validate = new Ajv2020({ allErrors: true, verbose: true, strict: false }).
 const compiledDefinitions = new WeakMap<ProviderDefinition, CompiledDefinition>();
 
 /**
- * Reads a definition from YAML (or JSON, which is YAML).
+ * Reads a definition from YAML (or JSON, which is YAML), with what is not wrong but worth a second look.
  *
  * @throws InvalidDefinition
  */
+export function readDefinition(source: string): { definition: ProviderDefinition; warnings: Fault[] } {
+  try {
+    return { definition: parseDefinition(source), warnings: [] };
+  } catch (error) {
+    if (error instanceof RangeError) refuse('is nested too deeply');
+    throw error;
+  }
+}
+
+/** @throws InvalidDefinition */
 export function parseDefinition(yamlText: string): ProviderDefinition {
   if (yamlText.length > maxChars) refuse(`is longer than ${maxChars} characters`);
   const document = parseDocument(yamlText, { prettyErrors: false });
   const fault = document.errors[0];
-  if (fault) refuse(`is not YAML: ${fault.message} (at character ${fault.pos[0]})`);
+  if (fault) {
+    const line = yamlText.slice(0, fault.pos[0]).split('\n').length;
+    refuse(`is not YAML: ${fault.message} (at character ${fault.pos[0]})`, line);
+  }
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 50 });
@@ -55,8 +68,8 @@ export function compiledOf(definition: ProviderDefinition): CompiledDefinition {
   return compiled;
 }
 
-function refuse(detail: string): never {
-  throw new InvalidDefinition([{ pointer: '', detail }]);
+function refuse(detail: string, line?: number): never {
+  throw new InvalidDefinition([{ pointer: '', detail, ...(line !== undefined && { line }) }]);
 }
 
 /** Words for people: the names of what is surplus or allowed are in ajv's `params`, not in its message. */

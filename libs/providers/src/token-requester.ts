@@ -2,8 +2,9 @@ import { Secret } from '#vault';
 import { AllowedOrigins } from './address';
 import type { Clock } from './clock';
 import type { CompiledDefinition } from './compiled-definition';
+import type { ConnectionTest } from './connection-test';
 import type { ProviderDefinition } from './definition';
-import { type ProviderError, ProviderMisconfigured } from './errors';
+import { ProviderError, ProviderMisconfigured } from './errors';
 import { Failures } from './failure';
 import { checkInputs } from './inputs';
 import type { IssuedToken } from './issued-token';
@@ -25,6 +26,16 @@ export interface TokenRequester {
     inputs: Readonly<Record<string, string | Secret>>,
     signal?: AbortSignal,
   ): Promise<IssuedToken>;
+  /**
+   * Tries to get a token and tells, step by step, what came of it. Nothing is stored, a failure is an answer like another.
+   *
+   * @param inputs as `checkInputs` found no fault with
+   */
+  tryOut(
+    definition: ProviderDefinition,
+    inputs: Readonly<Record<string, string | Secret>>,
+    signal?: AbortSignal,
+  ): Promise<ConnectionTest>;
   /** Waits for the requests under way, then closes the connections. */
   close(): Promise<void>;
 }
@@ -50,7 +61,7 @@ export function createTokenRequester(options: {
   const allowed = new AllowedOrigins(allowedOrigins);
   const network = new Network({ allowed, connectMs, totalMs });
 
-  return {
+  const requester: TokenRequester = {
     async requestToken(definition, inputs, signal) {
       const checked = checkInputs(definition, inputs, { allowedOrigins });
       const scrubber = new Scrubber(Object.values(checked.secret));
@@ -78,8 +89,24 @@ export function createTokenRequester(options: {
         throw failures.ofException(error, signal?.aborted ? 'cancelled' : deadline.aborted ? 'deadline' : undefined);
       }
     },
+    async tryOut(definition, inputs, signal) {
+      const started = clock.monotonic();
+      const durationMs = () => clock.monotonic() - started;
+      try {
+        const issued = await requester.requestToken(definition, inputs, signal);
+        const { lifeSeconds: seconds, headers, scope } = issued;
+        const masked = Object.keys(headers).map((name) => [name, '[secret]']);
+        const present = { headers: Object.fromEntries(masked) as Record<string, string> };
+        const extracted = { token: '[secret]', lifeSeconds: seconds, present, ...(scope && { scope }) };
+        return { ok: true, steps: [], extracted, durationMs: durationMs() };
+      } catch (error) {
+        if (!(error instanceof ProviderError)) throw error;
+        return { ok: false, steps: [], failure: { ...error.failure, code: error.code }, durationMs: durationMs() };
+      }
+    },
     close: () => network.close(),
   };
+  return requester;
 }
 
 /** An error can come with a token: it must not be quoted either. */

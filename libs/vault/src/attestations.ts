@@ -3,7 +3,7 @@ import type { KeyRing, RingKey } from './key-ring';
 
 /** How a row of the database is known to be ours. */
 export interface Attestation {
-  mac: Uint8Array;
+  mac: Uint8Array<ArrayBuffer>;
   macKid: string;
 }
 
