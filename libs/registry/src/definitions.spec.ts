@@ -260,7 +260,7 @@ describe('definitions', () => {
     await db.$executeRaw`ALTER TABLE provider_versions RENAME TO hidden`;
     try {
       expect(await definitions.load('acme', 1)).toMatchObject({ definition: { title: 'One' } });
-      await expect(open().load('acme', 1)).rejects.toThrow();
+      await expect(open().load('acme', 1)).rejects.toThrow(/provider_versions/);
     } finally {
       await db.$executeRaw`ALTER TABLE hidden RENAME TO provider_versions`;
     }
