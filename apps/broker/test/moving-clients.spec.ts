@@ -106,6 +106,54 @@ describe('a client and the versions of its definition', () => {
     });
   });
 
+  it.each<[string, object, RegExp]>([
+    [
+      'goes to another host',
+      {
+        steps: [
+          {
+            id: 'token',
+            method: 'POST',
+            url: 'https://else.example/token',
+            body: { form: { secret: '{{inputs.secret}}' } },
+          },
+        ],
+      },
+      /the host changes/,
+    ],
+    [
+      'is handed to services',
+      { present: { headers: { authorization: 'Bearer {{token}}', x: '{{inputs.secret}}' } } },
+      /what services get/,
+    ],
+    [
+      'takes the place of the token',
+      { token: { value: '{{inputs.secret}}', expiry: [{ fixed_s: 60 }] } },
+      /what services get/,
+    ],
+    ['is no secret any more', { inputs: { base_url: { format: 'url' }, client: {}, secret: {} } }, /not be a secret/],
+  ])('no stored secret is taken over by a version in which it %s', async (what, different, reason) => {
+    const id = what.replaceAll(' ', '-');
+    expect(await room.create(acme('one', { id }))).toMatchObject({ status: 201 });
+    await room.register(`c-${id}`, id);
+    const changed = await room.change(id, acme('two', { id, ...different }));
+    expect(changed).toMatchObject({ status: 200 });
+    const answer = await room.patch(`c-${id}`, { provider_version: 2 }, '?verify=false');
+    expect(answer).toMatchObject({
+      status: 422,
+      body: {
+        code: 'secrets_required',
+        errors: [{ pointer: '/inputs/secret', detail: expect.stringMatching(reason) }],
+      },
+    });
+    const given = await room.patch(
+      `c-${id}`,
+      { provider_version: 2, inputs: { secret: 'a-new-one' } },
+      '?verify=false',
+    );
+    expect(given).toMatchObject({ status: 200, body: { provider_version: 2 } });
+  });
+
   it('a definition altered in PostgreSQL serves nobody, says why, and can be left for another version', async () => {
     for (const id of ['altered', 'intact']) {
       await room.create(acme('one', { id }));
