@@ -1,4 +1,5 @@
 import { ask, type Fleet, startFleet } from './fleet';
+import { acme } from './own-definitions';
 
 describe('bad input', () => {
   let fleet: Fleet;
@@ -132,7 +133,7 @@ describe('bad input', () => {
     ['no YAML', 'a: [1', yaml, 422, 'invalid_definition'],
     ['an empty text', '""', yaml, 422, 'invalid_definition'],
     ['a list', '- a\n- b\n', yaml, 422, 'invalid_definition'],
-    ['a NUL', 'id: "a\0b"', yaml, 422, 'invalid_definition'],
+    ['a NUL', `${JSON.stringify(acme('x'))} # \0`, yaml, 422, 'invalid_definition'],
     [
       'an alias that multiplies',
       `a: &a [${'x,'.repeat(50)}]\nb: &b [${'*a,'.repeat(50)}]\nc: [${'*b,'.repeat(50)}]`,
@@ -152,7 +153,13 @@ describe('bad input', () => {
     ],
     ['JSON nested 70 deep', `{"definition":${nested(70)}}`, {}, 422, 'invalid_definition'],
     ['JSON nested 9000 deep', `{"definition":${nested(9_000)}}`, {}, 422, 'invalid_definition'],
-    ['half a surrogate pair', `{"source":"id: \\ud800"}`, {}, 422, 'invalid_definition'],
+    [
+      'half a surrogate pair',
+      JSON.stringify({ source: `${JSON.stringify(acme('x'))} # \ud800` }),
+      {},
+      422,
+      'invalid_definition',
+    ],
     ['an id of the prototype', `{"definition":${withId('__proto__')}}`, {}, 422, 'invalid_definition'],
     ['a definition of __proto__', `{"definition":{"__proto__":{"id":"x"}}}`, {}, 400, 'malformed_json'],
     [

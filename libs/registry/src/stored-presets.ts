@@ -40,7 +40,7 @@ export async function storePresets(
 ): Promise<StoredPresets> {
   const found = await look(db, attestations, presets);
   if (found.missing.length === 0 && found.stale.length === 0) return found;
-  return db.$transaction(async (tx) => {
+  const store = async (tx: Transaction): Promise<StoredPresets> => {
     await tx.$executeRaw`LOCK TABLE provider_versions IN SHARE ROW EXCLUSIVE MODE`;
     const { missing, stale, ...stored } = await look(tx, attestations, presets);
     const by = { actor: 'broker' };
@@ -59,7 +59,9 @@ export async function storePresets(
     const versions = Object.fromEntries(added.map(({ provider, version }) => [provider, version]));
     if (added.length > 0) await record(tx, by, 'presets.stored', 'providers', { versions });
     return stored;
-  });
+  };
+  // Thousands of old versions under an older key take their time.
+  return db.$transaction(store, { timeout: 60_000 });
 }
 
 async function look(
