@@ -2,13 +2,16 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, Reflector } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { createTokenRequester, loadPresets, systemClock } from '#providers';
-import { Access, AdminKeys, Audit, Clients, Grants, Services } from '#registry';
+import { Access, AdminKeys, Audit, Clients, Definitions, Grants, Services } from '#registry';
 import { TokenService } from '#tokens';
-import { ApiKeys, Vault } from '#vault';
+import { ApiKeys, Attestations, Vault } from '#vault';
 import { AdminKeysController } from './admin/admin-keys.controller';
 import { AuditController } from './admin/audit.controller';
 import { ClientsController } from './admin/clients.controller';
+import { ConnectionTests } from './admin/connection-tests';
+import { ConnectionTestsController } from './admin/connection-tests.controller';
 import { GrantsController } from './admin/grants.controller';
+import { ProvidersController } from './admin/providers.controller';
 import { Registration } from './admin/registration';
 import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
@@ -33,6 +36,7 @@ export interface Parts {
   tokens: TokenService;
   authenticator: Authenticator;
   adminKeys: AdminKeys;
+  definitions: Definitions;
   metrics: Metrics;
   readiness: Readiness;
   renewals: RenewalSchedule;
@@ -43,8 +47,10 @@ export const controllers = [
   AdminKeysController,
   AuditController,
   ClientsController,
+  ConnectionTestsController,
   GrantsController,
   HealthController,
+  ProvidersController,
   ServicesController,
   SummaryController,
 ];
@@ -56,16 +62,18 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const vault = new Vault(keyRing);
   const apiKeys = new ApiKeys(keyRing);
 
-  const definitions = new Map([...loadPresets()].map(([id, { definition }]) => [id, definition]));
-  const { requestToken } = createTokenRequester({ clock: systemClock, allowedOrigins });
+  const presets = loadPresets();
+  const { requestToken, tryOut } = createTokenRequester({ clock: systemClock, allowedOrigins });
 
+  const definitions = new Definitions(database, new Attestations(keyRing), presets);
   const clients = new Clients(database, vault, definitions);
   const services = new Services(database, apiKeys);
   const adminKeys = new AdminKeys(database, apiKeys);
   const access = new Access(database);
+  const audit = new Audit(database);
   const authenticator = new Authenticator(access, apiKeys);
 
-  const metrics: Metrics = new Metrics({ providers: [...definitions.keys()], clients, tokens: () => tokens });
+  const metrics: Metrics = new Metrics({ providers: [...presets.keys()], clients, tokens: () => tokens });
   const conditions = new ConditionRecorder(clients);
   const tokens: TokenService = new TokenService({
     store,
@@ -78,7 +86,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     observers: [metrics, conditions, new RenewalLog(logger)],
   });
 
-  const registration = new Registration({ clients, tokens, requestToken, allowedOrigins, logger });
+  const registration = new Registration({ clients, definitions, tokens, requestToken, allowedOrigins, logger });
+  const connectionTests = new ConnectionTests({ definitions, tryOut, audit, allowedOrigins });
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
   const readiness = new Readiness({ store, pingDatabase, pendingMigrations: storage.pendingMigrations });
   const renewals = new RenewalSchedule(tokens, clients, config.roles, logger);
@@ -93,8 +102,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     imports: [ScheduleModule.forRoot()],
     controllers,
     providers: [
-      ...[clients, services, adminKeys, access, authenticator, metrics, tokens, registration, readiness].map(provide),
-      ...[new Grants(database), new Audit(database), renewals, records].map(provide),
+      ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
+      ...[registration, connectionTests, new Grants(database), audit, renewals, records].map(provide),
       {
         provide: APP_GUARD,
         useFactory: (reflector: Reflector) => new AccessGuard(reflector, authenticator),
@@ -103,7 +112,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
       { provide: APP_FILTER, useClass: ProblemFilter },
     ],
   };
-  return { config, logger, tokens, authenticator, adminKeys, metrics, readiness, renewals, module };
+  return { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals, module };
 }
 
 @Module({})

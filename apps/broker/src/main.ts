@@ -14,6 +14,9 @@ async function main(): Promise<void> {
   const logger = createLogger(config.logLevel);
   const storage = await openStorage(config, logger);
   const parts = wire(config, logger, storage);
+  for (const preset of await parts.definitions.storePresets()) {
+    logger.warn({ provider: preset }, 'this preset is hidden by an own definition that has its name');
+  }
   await bootstrap(config, parts.adminKeys);
   const app = await createServer(parts);
   const { port, host } = config;

@@ -26,7 +26,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   document.paths['/v1/clients/{name}/token'] = { get: tokenRoute };
   Object.assign(document.components!.schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema });
   for (const path of Object.values(document.paths)) {
-    for (const operation of [path.get, path.post, path.patch, path.delete]) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
       if (operation)
         operation.responses['default'] ??= { description: 'A problem (RFC 9457).', content: problemContent };
     }
@@ -93,6 +93,21 @@ const servedTokenSchema = {
       description: "Ready to send to the provider's API.",
     },
     scope: { type: 'string' },
+    query: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Query parameters that an API call has to carry besides.',
+    },
+    cookies: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Cookies by name; they stand in `headers` too.',
+    },
+    outputs: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'What else the provider told, such as where its API is.',
+    },
   },
 };
 
@@ -109,7 +124,14 @@ const problemSchema = {
     request_id: { type: 'string' },
     errors: {
       type: 'array',
-      items: { type: 'object', properties: { pointer: { type: 'string' }, detail: { type: 'string' } } },
+      items: {
+        type: 'object',
+        properties: {
+          pointer: { type: 'string' },
+          detail: { type: 'string' },
+          line: { type: 'integer', description: "Of a definition's text, from 1." },
+        },
+      },
     },
   },
 };

@@ -1,8 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ProviderError } from '#providers';
+import { InvalidDefinition, ProviderError } from '#providers';
 import { isDatabaseUnavailable, UnknownProvider } from '#registry';
 import { TokenUnavailable } from '#tokens';
+import { CannotOpen } from '#vault';
 import { type ErrorCode, Problem, problemBody, problemTypes } from './problem';
 
 interface Answer {
@@ -40,9 +41,17 @@ function answerTo(error: unknown): Answer {
   if (error instanceof TokenUnavailable) return tokenUnavailable(error);
   if (error instanceof ProviderError) return providerError(error);
   if (error instanceof UnknownProvider) {
-    const hint = `Known are: ${error.known.join(', ')}.`;
-    const errors = [{ pointer: '/provider', detail: error.message }];
-    return { code: error.code, detail: sentence(error.message), more: { hint, errors } };
+    const hint = error.known.length > 0 ? `Known are: ${error.known.join(', ')}.` : undefined;
+    const pointer = error.version === undefined ? '/provider' : '/provider_version';
+    const errors = [{ pointer, detail: error.message }];
+    return { code: error.code, detail: sentence(error.message), more: { errors, ...(hint && { hint }) } };
+  }
+  if (error instanceof InvalidDefinition) {
+    const errors = [...error.faults];
+    return { code: error.code, detail: `The definition has ${errors.length} fault(s).`, more: { errors } };
+  }
+  if (error instanceof CannotOpen) {
+    return { code: error.code, detail: sentence(error.message), more: { hint: error.hint } };
   }
   if (isDatabaseUnavailable(error))
     return { code: 'database_unavailable', detail: 'The database cannot be reached just now.' };

@@ -1,5 +1,13 @@
-import type { ProviderError } from '#providers';
-import type { AlreadyExists, LastAdminKey, NotFound, UnknownProvider, VersionMismatch } from '#registry';
+import type { InvalidDefinition, ProviderError } from '#providers';
+import type {
+  AlreadyExists,
+  LastAdminKey,
+  NotFound,
+  ProviderInUse,
+  ProviderIsPreset,
+  UnknownProvider,
+  VersionMismatch,
+} from '#registry';
 import type { TokenUnavailable } from '#tokens';
 import type { CannotOpen } from '#vault';
 
@@ -7,6 +15,8 @@ export interface FieldFault {
   /** JSON pointer into the body, or into the query as if it were an object. */
   pointer: string;
   detail: string;
+  /** Of a definition's text, from 1. */
+  line?: number;
 }
 
 /** A request that cannot be fulfilled, said by one of the doors. */
@@ -30,9 +40,12 @@ export function invalid(pointer: string, detail: string): Problem {
 type LibError =
   | AlreadyExists
   | CannotOpen
+  | InvalidDefinition
   | LastAdminKey
   | NotFound
   | ProviderError
+  | ProviderInUse
+  | ProviderIsPreset
   | TokenUnavailable
   | UnknownProvider
   | VersionMismatch;
@@ -51,11 +64,7 @@ export const problemTypes = {
     hint: 'Choose another name, or change the one that exists.',
   },
   body_too_large: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
-  cannot_open: {
-    status: 409,
-    title: 'The stored secret cannot be opened',
-    hint: 'Its key may have left MASTER_KEYS, or its row was changed by hand: set the secret inputs again.',
-  },
+  cannot_open: { status: 409, title: 'What is stored cannot be opened or trusted' },
   client_disabled: {
     status: 409,
     title: 'The client is disabled',
@@ -73,6 +82,11 @@ export const problemTypes = {
     hint: 'Use a key with the role that the route asks for.',
   },
   internal: { status: 500, title: 'Something went wrong here', hint: 'The log has the cause, under the request_id.' },
+  invalid_definition: {
+    status: 422,
+    title: 'The provider definition cannot be used',
+    hint: 'Each fault has a pointer into the definition, and the line where that is known.',
+  },
   invalid_inputs: {
     status: 422,
     title: 'The inputs do not fit the provider',
@@ -90,6 +104,16 @@ export const problemTypes = {
     title: 'If-Match is required',
     hint: 'Send the ETag that GET returned, so that no change of somebody else is lost.',
   },
+  provider_in_use: {
+    status: 409,
+    title: 'The provider has clients',
+    hint: 'Delete them first: GET /v1/clients?provider={id} lists them.',
+  },
+  provider_is_preset: {
+    status: 409,
+    title: 'It is a preset',
+    hint: 'Presets come with the broker: take its definition for one of your own, under another id.',
+  },
   provider_misconfigured: {
     status: 422,
     title: 'The provider answered in a way that its definition does not describe',
@@ -98,7 +122,7 @@ export const problemTypes = {
   secrets_required: {
     status: 422,
     title: 'The secret inputs must be given again',
-    hint: 'The tokens would be fetched from another host; a stored secret is never sent to a host it was not given for.',
+    hint: 'A stored secret never goes to a host, or into an answer, that it was not given for.',
   },
   throttled: { status: 503, title: 'The provider asks to be left alone for a while' },
   token_unavailable: { status: 503, title: 'There is no token that may be served now' },

@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ValidationError } from 'class-validator';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import { acceptYaml } from './admin/provider.body';
 import type { Parts } from './app.module';
 import { nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
@@ -61,7 +62,8 @@ function createFastify({ logger }: Parts): FastifyInstance {
         : `${process.pid.toString(36)}-${(++requests).toString(36)}-${Date.now().toString(36)}`;
     },
   }) as unknown as FastifyInstance;
-  instance.removeContentTypeParser('text/plain'); // JSON or nothing
+  instance.removeContentTypeParser('text/plain'); // JSON or nothing, but for definitions
+  acceptYaml(instance);
   instance.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();

@@ -1,4 +1,5 @@
 import { ask, type Fleet, startFleet } from './fleet';
+import { acme } from './own-definitions';
 
 describe('bad input', () => {
   let fleet: Fleet;
@@ -122,6 +123,100 @@ describe('bad input', () => {
     const answer = await fleet.admin(method, path, body);
     expect(answer).toMatchObject({ status, body: { status, code: expect.any(String) } });
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
+  });
+
+  const withId = (id: string) => `{"id":"${id}","inputs":{},"steps":[],"token":{},"present":{}}`;
+  const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+  const yaml = { 'content-type': 'application/yaml' };
+
+  it.each<[string, string, Record<string, string>, number, string]>([
+    ['no YAML', 'a: [1', yaml, 422, 'invalid_definition'],
+    ['an empty text', '""', yaml, 422, 'invalid_definition'],
+    ['a list', '- a\n- b\n', yaml, 422, 'invalid_definition'],
+    ['a NUL', `${JSON.stringify(acme('x'))} # \0`, yaml, 422, 'invalid_definition'],
+    [
+      'an alias that multiplies',
+      `a: &a [${'x,'.repeat(50)}]\nb: &b [${'*a,'.repeat(50)}]\nc: [${'*b,'.repeat(50)}]`,
+      yaml,
+      422,
+      'invalid_definition',
+    ],
+    ['70 KB of YAML', `id: ${'x'.repeat(70_000)}`, yaml, 413, 'body_too_large'],
+    ['70 KB of JSON', `{"source":"${'x'.repeat(70_000)}"}`, {}, 413, 'body_too_large'],
+    ['YAML nested deep', `${'['.repeat(30_000)}${']'.repeat(30_000)}`, yaml, 422, 'invalid_definition'],
+    [
+      'YAML in blocks nested deep',
+      Array.from({ length: 300 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
+      yaml,
+      422,
+      'invalid_definition',
+    ],
+    ['JSON nested 70 deep', `{"definition":${nested(70)}}`, {}, 422, 'invalid_definition'],
+    ['JSON nested 9000 deep', `{"definition":${nested(9_000)}}`, {}, 422, 'invalid_definition'],
+    [
+      'half a surrogate pair',
+      JSON.stringify({ source: `${JSON.stringify(acme('x'))} # \ud800` }),
+      {},
+      422,
+      'invalid_definition',
+    ],
+    ['an id of the prototype', `{"definition":${withId('__proto__')}}`, {}, 422, 'invalid_definition'],
+    ['a definition of __proto__', `{"definition":{"__proto__":{"id":"x"}}}`, {}, 400, 'malformed_json'],
+    [
+      'a definition of constructor',
+      `{"definition":{"constructor":{"prototype":{"id":"x"}}}}`,
+      {},
+      400,
+      'malformed_json',
+    ],
+    ['a constructor alone', `{"definition":{"constructor":"x","toString":1}}`, {}, 422, 'invalid_definition'],
+    ['neither source nor definition', '{}', {}, 400, 'validation_failed'],
+    ['both', `{"source":"x","definition":{}}`, {}, 400, 'validation_failed'],
+    ['a source that is none', `{"source":["x"]}`, {}, 400, 'validation_failed'],
+    ['a definition that is none', `{"definition":[1]}`, {}, 400, 'validation_failed'],
+    ['a property that there is not', `{"definition":{},"force":true}`, {}, 400, 'validation_failed'],
+    ['null', 'null', {}, 400, 'validation_failed'],
+    ['a text', '"source"', {}, 400, 'validation_failed'],
+  ])('takes no definition of %s, wherever one can be sent', async (_, body, headers, status, code) => {
+    for (const [method, path] of [
+      ['POST', '/v1/providers'],
+      ['PUT', '/v1/providers/acme'],
+      ['POST', '/v1/providers/validations'],
+    ] as const) {
+      const answer = await fleet.admin(method, path, body, { 'if-match': '*', ...headers });
+      if (path.endsWith('validations') && status === 422)
+        expect(answer).toMatchObject({ status: 200, body: { ok: false } });
+      else expect(answer).toMatchObject({ status, body: { status, code } });
+    }
+  });
+
+  it.each([
+    ['GET', '/v1/providers/%00', 404],
+    ['GET', '/v1/providers/__proto__', 404],
+    ['GET', '/v1/providers/constructor', 404],
+    ['GET', '/v1/providers/capillary?version=0', 400],
+    ['GET', '/v1/providers/capillary?version=1.5', 400],
+    ['GET', '/v1/providers/capillary?version=99999999999', 400],
+    ['GET', '/v1/providers/capillary?version=2147483647', 404],
+    ['GET', '/v1/providers/capillary/versions?cursor=eA', 400],
+    ['GET', '/v1/providers?cursor=AA', 400],
+    ['DELETE', '/v1/providers/%00', 404],
+  ])('%s %s is answered with a problem too', async (method, path, status) => {
+    expect(await fleet.admin(method, path)).toMatchObject({ status, body: { status, code: expect.any(String) } });
+  });
+
+  it('takes YAML where a definition can be sent, and nowhere else', async () => {
+    for (const path of ['/v1/clients', '/v1/services']) {
+      expect(await fleet.admin('POST', path, 'name: x', yaml)).toMatchObject({
+        status: 415,
+        body: { code: 'unsupported_media_type' },
+      });
+    }
+  });
+
+  it.each(['constructor', 'toString', 'hasOwnProperty'])('is not upset by an input called %s', async (name) => {
+    const answer = await create({ name: 'x', inputs: { [name]: 'x' } });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_inputs' } });
   });
 
   it('answers every unknown route and method with a problem', async () => {

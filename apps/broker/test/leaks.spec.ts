@@ -109,7 +109,10 @@ describe('no canary is found', () => {
         .then(({ status }) => ({ body: status })),
     );
     see(await ask(`${fleet.brokers[0]!.url}/v1/summary`, 'GET', undefined, { authorization: `Bearer ${serviceKey}` }));
+    see(await fleet.admin('POST', '/v1/connection-tests', { provider: 'capillary', inputs }));
     for (const path of [
+      '/v1/providers',
+      '/v1/providers/capillary',
       '/v1/clients',
       '/v1/clients/eu',
       '/v1/audit',

@@ -5,6 +5,7 @@ import { startBroker } from '../../../test/harness/broker';
 import { createDatabase, type TestDatabase } from '../../../test/harness/database';
 import { startSimulator } from '../../simulator/src/simulator';
 import { ask } from './fleet';
+import { acme } from './own-definitions';
 
 const master = (text: string) => Buffer.from(text.padEnd(32, text)).toString('base64');
 
@@ -124,6 +125,7 @@ describe('starting', () => {
       await ask(`${simulator.url}/_control/clients/k`, 'PUT', { secret: 's' }, {});
       const inputs = { base_url: simulator.url, key: 'k', secret: 's' };
       expect((await admin(first.url, '/v1/clients', { name: 'eu', provider: 'capillary', inputs })).status).toBe(201);
+      expect((await admin(first.url, '/v1/providers', { definition: acme('own') })).status).toBe(201);
       await admin(first.url, '/v1/services', { name: 'reader' });
       await admin(first.url, '/v1/grants', { service: 'reader', client: 'eu' });
       const serviceKey = (await admin(first.url, '/v1/services/reader/keys', {})).body.key;
@@ -135,6 +137,8 @@ describe('starting', () => {
         authorization: `Bearer ${serviceKey}`,
       });
       expect(token.status).toBe(200);
+      expect((await admin(second.url, '/v1/providers/acme')).body).toMatchObject({ version: 1, title: 'Acme own' });
+      expect((await admin(second.url, '/v1/clients/eu')).body).toMatchObject({ provider_version: 1 });
       await second.stop();
 
       unlinkSync(join(dataDir, 'master.keys'));

@@ -6,7 +6,7 @@ export type { ProviderDefinition } from './language/definition';
 export type { Fault } from './language/fault';
 export { loadPresets, type Preset } from './language/presets';
 export { InvalidDefinition, readDefinition } from './language/read-definition';
-export type { ConnectionTest } from './request/connection-test';
+export type { ConnectionTest, TestedStep } from './request/connection-test';
 export { checkInputs } from './request/inputs';
 export type { IssuedToken } from './request/issued-token';
 export { tokenHosts } from './request/token-hosts';

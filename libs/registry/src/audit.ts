@@ -23,6 +23,11 @@ export interface AuditRecord {
 export class Audit {
   constructor(private readonly db: Database) {}
 
+  /** Writes down what changes nothing here and matters all the same. */
+  async note(by: By, action: string, target: string, detail: Prisma.InputJsonObject): Promise<void> {
+    await record(this.db, by, action, target, detail);
+  }
+
   async list(request: PageRequest & { target?: string }): Promise<Page<AuditRecord>> {
     const rows = await this.db.auditEntry.findMany({
       where: {

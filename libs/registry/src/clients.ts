@@ -1,10 +1,12 @@
-import { type ProviderDefinition, tokenHosts } from '#providers';
-import { Secret, type Vault } from '#vault';
+import type { ProviderDefinition } from '#providers';
+import type { Secret, Vault } from '#vault';
 import { type By, record } from './audit';
 import type { Database, Transaction } from './database';
-import { AlreadyExists, isUniqueViolation, NotFound, UnknownProvider, VersionMismatch } from './errors';
+import { type Definitions, hold } from './definitions';
+import { AlreadyExists, isUniqueViolation, NotFound, VersionMismatch } from './errors';
 import type { Client as ClientRow, Prisma } from './generated/client';
 import { type Page, pageOf, type PageRequest } from './page';
+import { type Inputs, openInputs, sealInputs } from './sealed-inputs';
 
 /** How a client is to be renewed, where its provider's definition does not fit. As it stands in JSON. */
 export interface RenewalSettings {
@@ -17,6 +19,8 @@ export interface ClientRecord {
   id: string;
   name: string;
   provider: string;
+  /** The version of the provider's definition that it goes by. */
+  providerVersion: number;
   labels: Record<string, string>;
   renewal: RenewalSettings;
   /** The inputs that are no secrets. */
@@ -32,11 +36,6 @@ export interface ClientRecord {
   version: number;
   createdAt: Date;
   updatedAt: Date;
-}
-
-export interface Inputs {
-  plain: Record<string, string>;
-  secret: Record<string, Secret>;
 }
 
 export interface ClientFilter {
@@ -64,29 +63,30 @@ export class Clients {
   constructor(
     private readonly db: Database,
     private readonly vault: Vault,
-    private readonly definitions: ReadonlyMap<string, ProviderDefinition>,
+    private readonly definitions: Definitions,
   ) {}
 
-  /** @throws UnknownProvider */
-  definition(provider: string): ProviderDefinition {
-    const definition = this.definitions.get(provider);
-    if (!definition) throw new UnknownProvider(provider, [...this.definitions.keys()]);
-    return definition;
-  }
-
-  /** @throws AlreadyExists */
+  /**
+   * Registers a client, pinned to the version of the definition that its inputs fit.
+   * @throws AlreadyExists, UnknownProvider when the definition was deleted meanwhile
+   */
   async register(
-    client: Pick<ClientRecord, 'name' | 'provider' | 'labels' | 'renewal'> & { condition: 'fresh' | 'renewing' },
+    client: Pick<ClientRecord, 'name' | 'labels' | 'renewal'> & { condition: 'fresh' | 'renewing' },
     inputs: Inputs,
     by: By,
   ): Promise<ClientRecord> {
     const id = crypto.randomUUID();
-    const sealedInputs = await this.#seal({ id, provider: client.provider, secretVersion: 1 }, inputs);
+    const { definition: pinned, plain } = inputs;
+    const { provider, version: providerVersion } = pinned;
+    const sealedInputs = await sealInputs(this.vault, { clientId: id, secretVersion: 1 }, inputs);
     try {
       return await this.db.$transaction(async (tx) => {
+        await hold(tx, pinned);
         const renewal = { ...client.renewal };
-        const row = await tx.client.create({ data: { id, ...client, renewal, inputs: inputs.plain, sealedInputs } });
-        const detail = { provider: client.provider, labels: client.labels, renewal, inputs: inputs.plain };
+        const data = { ...client, id, provider, providerVersion, renewal, inputs: plain, sealedInputs };
+        const row = await tx.client.create({ data });
+        const { labels } = client;
+        const detail = { provider, provider_version: providerVersion, labels, renewal, inputs: plain };
         await record(tx, by, 'client.created', `client:${client.name}`, detail);
         return toRecord(row);
       });
@@ -126,7 +126,8 @@ export class Clients {
   }
 
   /**
-   * Changes labels, the ways of renewal, or all inputs at once: then they are sealed anew under the next secret version.
+   * Changes labels, the ways of renewal, or all inputs at once: then they are sealed anew under the next secret version,
+   * and the client goes by the definition that they fit.
    * @throws NotFound, VersionMismatch when it is not `expectedVersion` any more
    */
   async update(
@@ -143,13 +144,14 @@ export class Clients {
       const plain = { ...(labels && { labels }), ...(renewal && { renewal }) };
       const data: Prisma.ClientUpdateInput = { ...plain };
       if (inputs) {
+        await hold(tx, inputs.definition);
         const secretVersion = before.secretVersion + 1;
-        const sealedInputs = await this.#seal({ ...before, secretVersion }, inputs);
-        Object.assign(data, { inputs: inputs.plain, sealedInputs, secretVersion });
+        const sealedInputs = await sealInputs(this.vault, { clientId: before.id, secretVersion }, inputs);
+        const { version: providerVersion } = inputs.definition;
+        Object.assign(data, { inputs: inputs.plain, sealedInputs, secretVersion, providerVersion });
       }
       const row = await updateOne(tx, before, data);
-      const changed = Object.keys(inputs?.secret ?? {});
-      const detail = { ...plain, ...(inputs && { inputs: inputs.plain, secret_inputs: changed }) };
+      const detail = { ...plain, ...(inputs && inputsDetail(before, inputs)) };
       await record(tx, by, 'client.updated', `client:${name}`, detail);
       return row;
     });
@@ -183,21 +185,16 @@ export class Clients {
 
   /**
    * The client with its inputs, sealed, enabled or not; undefined when it is gone.
-   * @throws UnknownProvider where this process does not know its definition: another, newer one may
+   * @throws CannotOpen where its definition cannot be trusted or read, UnknownProvider where it is gone
    */
   async load(id: string): Promise<(LoadedClient & { enabled: boolean }) | undefined> {
     const row = await this.db.client.findUnique({ where: { id } });
     if (!row) return undefined;
-    const definition = this.definition(row.provider);
     const { provider, secretVersion, enabled, sealedInputs } = row;
-    const plain = row.inputs as Record<string, string>;
-    const inputs = async (): Promise<Record<string, string | Secret>> => {
-      const tokenHost = tokenHosts(definition, plain);
-      const opened = await this.vault.open(sealedInputs, { clientId: id, secretVersion, provider, tokenHost });
-      const secrets = JSON.parse(opened.reveal()) as Record<string, string>;
-      const secret = Object.entries(secrets).map(([key, value]) => [key, new Secret(value)]);
-      return { ...plain, ...Object.fromEntries(secret) };
-    };
+    const pinned = await this.definitions.load(provider, row.providerVersion);
+    const { definition } = pinned;
+    const sealed = { definition: pinned, plain: row.inputs as Record<string, string>, sealed: sealedInputs };
+    const inputs = () => openInputs(this.vault, { clientId: id, secretVersion }, sealed);
     const { max_ttl_seconds: maxLifeSeconds } = row.renewal as RenewalSettings;
     const limit = maxLifeSeconds === undefined ? {} : { maxLifeSeconds };
     return { id, provider, definition, secretVersion, enabled, inputs, ...limit };
@@ -235,14 +232,15 @@ export class Clients {
       WHERE clients.id = n.id AND clients.enabled
         AND (clients.condition, clients.reason) IS DISTINCT FROM (n.condition, n.reason)`;
   }
+}
 
-  async #seal(row: { id: string; provider: string; secretVersion: number }, inputs: Inputs): Promise<string> {
-    const tokenHost = tokenHosts(this.definition(row.provider), inputs.plain);
-    const revealed = Object.entries(inputs.secret).map(([key, secret]) => [key, secret.reveal()]);
-    const { id: clientId, provider, secretVersion } = row;
-    const context = { clientId, secretVersion, provider, tokenHost };
-    return this.vault.seal(new Secret(JSON.stringify(Object.fromEntries(revealed))), context);
-  }
+function inputsDetail(before: ClientRow, { definition, plain, secret }: Inputs): Prisma.InputJsonObject {
+  const moved = definition.version !== before.providerVersion;
+  return {
+    ...(moved && { provider_version: { from: before.providerVersion, to: definition.version } }),
+    inputs: plain,
+    secret_inputs: Object.keys(secret),
+  };
 }
 
 async function one(tx: Transaction, name: string): Promise<ClientRow> {

@@ -1,8 +1,10 @@
+import { CannotOpen } from '#vault';
+
 /** There is nothing of that name (or id). */
 export class NotFound extends Error {
   readonly code = 'not_found';
 
-  constructor(kind: 'client' | 'service' | 'key' | 'grant', identifier: string) {
+  constructor(kind: 'client' | 'service' | 'key' | 'grant' | 'provider', identifier: string) {
     super(`there is no ${kind} "${identifier}"`);
     this.name = 'NotFound';
   }
@@ -12,7 +14,7 @@ export class NotFound extends Error {
 export class AlreadyExists extends Error {
   readonly code = 'already_exists';
 
-  constructor(kind: 'client' | 'service' | 'grant', identifier: string) {
+  constructor(kind: 'client' | 'service' | 'grant' | 'provider', identifier: string) {
     super(`the ${kind} "${identifier}" exists already`);
     this.name = 'AlreadyExists';
   }
@@ -28,16 +30,47 @@ export class VersionMismatch extends Error {
   }
 }
 
-/** No provider definition of that id. */
+/** No provider definition of that id, or none of that version. */
 export class UnknownProvider extends Error {
   readonly code = 'unknown_provider';
 
   constructor(
-    readonly provider: string,
+    provider: string,
     readonly known: string[],
+    readonly version?: number,
   ) {
-    super(`there is no provider "${provider}"`);
+    super(version === undefined ? `there is no provider "${provider}"` : `"${provider}" has no version ${version}`);
     this.name = 'UnknownProvider';
+  }
+}
+
+/** It came with the broker: its definition is nobody's to change. */
+export class ProviderIsPreset extends Error {
+  readonly code = 'provider_is_preset';
+
+  constructor(provider: string) {
+    super(`"${provider}" is a preset`);
+    this.name = 'ProviderIsPreset';
+  }
+}
+
+/** There are clients of it. */
+export class ProviderInUse extends Error {
+  readonly code = 'provider_in_use';
+
+  constructor(provider: string, clients: number) {
+    super(`"${provider}" has ${clients} client(s)`);
+    this.name = 'ProviderInUse';
+  }
+}
+
+/** A stored definition that must not be used: it is not the one that was stored, or this program cannot read it. */
+export class DefinitionUnusable extends CannotOpen {
+  override readonly hint = 'Move the client to another version: PATCH it with provider_version.';
+
+  constructor(provider: string, version: number, why: string, options?: ErrorOptions) {
+    super(`version ${version} of the provider "${provider}" ${why}`, options);
+    this.name = 'DefinitionUnusable';
   }
 }
 

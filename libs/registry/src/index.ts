@@ -1,11 +1,13 @@
 export { Access, type ClientAccess, type KeyAccess, type Role } from './access';
 export { AdminKeys, bootstrapPrefix } from './admin-keys';
 export { Audit, type By } from './audit';
-export { type ClientRecord, Clients, type Inputs } from './clients';
+export { type ClientRecord, Clients } from './clients';
 export { type Database, migratingAdapter, openDatabase, postgresAdapter } from './database';
+export { Definitions, type DefinitionVersion, type ListedProvider, type VersionRecord } from './definitions';
 export { openEmbedded } from './embedded-database';
 export { AlreadyExists, databaseFault, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
-export type { LastAdminKey, NotFound } from './errors';
+export type { DefinitionUnusable, LastAdminKey, NotFound, ProviderInUse, ProviderIsPreset } from './errors';
 export { type Granted, type GrantRecord, Grants } from './grants';
 export type { Page } from './page';
+export type { Inputs } from './sealed-inputs';
 export { type KeyRecord, Services } from './services';

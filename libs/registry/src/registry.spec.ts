@@ -1,10 +1,11 @@
 import { loadPresets } from '#providers';
-import { ApiKeys, CannotOpen, KeyRing, newMasterKey, Secret, Vault } from '#vault';
+import { ApiKeys, Attestations, CannotOpen, KeyRing, newMasterKey, Secret, Vault } from '#vault';
 import { createDatabase, type TestDatabase } from '../../../test/harness/database';
 import { Access } from './access';
 import { AdminKeys, bootstrapPrefix } from './admin-keys';
 import { Clients } from './clients';
 import { type Database, openDatabase, postgresAdapter } from './database';
+import { Definitions, type DefinitionVersion } from './definitions';
 import { AlreadyExists, isDatabaseUnavailable, LastAdminKey, NotFound, VersionMismatch } from './errors';
 import { Grants } from './grants';
 import { Services } from './services';
@@ -16,16 +17,16 @@ describe('the registry', () => {
   let testDatabase: TestDatabase;
   let db: Database;
   let clients: Clients;
+  let capillary: DefinitionVersion;
   const apiKeys = new ApiKeys(ring);
 
   beforeAll(async () => {
     testDatabase = await createDatabase();
     db = openDatabase(postgresAdapter(testDatabase.url));
-    clients = new Clients(
-      db,
-      new Vault(ring),
-      new Map([...loadPresets()].map(([id, preset]) => [id, preset.definition] as const)),
-    );
+    const definitions = new Definitions(db, new Attestations(ring), loadPresets());
+    await definitions.storePresets();
+    capillary = await definitions.choose('capillary');
+    clients = new Clients(db, new Vault(ring), definitions);
   });
   afterAll(async () => {
     await db.$disconnect();
@@ -33,15 +34,12 @@ describe('the registry', () => {
   });
 
   const inputs = (secret = 'hush') => ({
+    definition: capillary,
     plain: { base_url: 'https://eu.api.capillarytech.com' },
     secret: { key: new Secret('k'), secret: new Secret(secret) },
   });
   const register = (name: string) =>
-    clients.register(
-      { name, provider: 'capillary', labels: { team: 'a' }, renewal: {}, condition: 'fresh' },
-      inputs(),
-      by,
-    );
+    clients.register({ name, labels: { team: 'a' }, renewal: {}, condition: 'fresh' }, inputs(), by);
   const opened = async (id: string) => (await (await clients.load(id))!.inputs())['secret'] as Secret;
   const auditRows = (target: string) => db.auditEntry.count({ where: { target } });
 

@@ -1,5 +1,5 @@
 import type { Clock, ProviderDefinition } from '#providers';
-import type { Secret } from '#vault';
+import { CannotOpen, type Secret } from '#vault';
 import { LRUCache } from 'lru-cache';
 
 /** What a renewal has to know of a client. Its secrets stay sealed until `inputs()`. */
@@ -14,7 +14,10 @@ export interface RenewableClient {
   inputs(): Promise<Record<string, string | Secret>>;
 }
 
-/** Finds a client that is to be renewed; undefined when there is none (any more), or it is disabled. */
+/**
+ * Finds a client that is to be renewed; undefined when there is none (any more), or it is disabled. Throws CannotOpen
+ * where what is stored of it cannot be trusted.
+ */
 export type LoadClient = (clientId: string) => Promise<RenewableClient | undefined>;
 
 /** The client is not in memory, and whoever was to load it could not. */
@@ -39,7 +42,7 @@ export class RenewableClients {
     private readonly clock: Clock,
   ) {}
 
-  /** @throws ClientNotLoaded when `loadClient` fails and the client is not in memory either */
+  /** @throws CannotOpen, or ClientNotLoaded when `loadClient` fails otherwise, and the client is not in memory either */
   async load(clientId: string): Promise<RenewableClient | undefined> {
     const cached = this.#cache.get(clientId);
     if (cached && this.clock.monotonic() - cached.loadedAt < reloadAfterMs) return cached.client;
@@ -50,7 +53,7 @@ export class RenewableClients {
       return client;
     } catch (error) {
       if (cached) return cached.client;
-      throw new ClientNotLoaded({ cause: error });
+      throw error instanceof CannotOpen ? error : new ClientNotLoaded({ cause: error });
     }
   }
 

@@ -148,10 +148,7 @@ function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
 /** What is said of a failure that belongs to the client; undefined for any other. */
 function failureOf(error: unknown, at: number): LastFailure | undefined {
   if (error instanceof ProviderError) return { code: error.code, ...error.failure, at };
-  if (error instanceof CannotOpen) {
-    const hint = 'Its key may have left MASTER_KEYS, or its row was changed by hand: set the secret inputs again.';
-    return { code: error.code, message: 'the stored secret cannot be opened', hint, at };
-  }
+  if (error instanceof CannotOpen) return { code: error.code, message: error.message, hint: error.hint, at };
   if (error instanceof ClientNotLoaded) {
     return { code: error.code, message: 'the client could not be read from the database', at };
   }

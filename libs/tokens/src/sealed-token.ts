@@ -3,15 +3,18 @@ import { Secret, type Vault } from '#vault';
 import type { ServableToken } from './token-cache';
 import type { StoredToken } from './token-store';
 
-/** Stands for the token inside a header, so that a token of 900 bytes is stored once. No header can contain it. */
+/** Stands for the token inside a header and its like, so that a token of 900 bytes is stored once. None of them can contain it. */
 const placeholder = '\0';
 
-interface Payload {
+interface Payload extends Partial<Record<(typeof carried)[number], Record<string, string>>> {
   token: string;
   type: string;
   scope?: string;
   headers: Record<string, string>;
 }
+
+/** What goes out beside the headers, where there is any. */
+const carried = ['query', 'cookies', 'outputs'] as const;
 
 /** The token and all that goes out with it, sealed for its client and generation. */
 export function sealIssued(vault: Vault, clientId: string, generation: string, issued: IssuedToken): Buffer {
@@ -21,6 +24,7 @@ export function sealIssued(vault: Vault, clientId: string, generation: string, i
     type: issued.tokenType,
     ...(issued.scope !== undefined && { scope: issued.scope }),
     headers: replaceInValues(issued.headers, token, placeholder),
+    ...carriedWith(issued, token, placeholder),
   };
   return vault.sealToken(new Secret(JSON.stringify(payload)), `${clientId}:${generation}`);
 }
@@ -28,7 +32,8 @@ export function sealIssued(vault: Vault, clientId: string, generation: string, i
 /** @throws CannotOpen */
 export function openStored(vault: Vault, clientId: string, stored: StoredToken, clock: Clock): ServableToken {
   const opened = vault.openToken(stored.sealed, `${clientId}:${stored.generation}`);
-  const { token, type, scope, headers } = JSON.parse(opened.reveal()) as Payload;
+  const payload = JSON.parse(opened.reveal()) as Payload;
+  const { token, type, scope, headers } = payload;
   return Object.freeze({
     clientId,
     generation: stored.generation,
@@ -36,10 +41,18 @@ export function openStored(vault: Vault, clientId: string, stored: StoredToken, 
     tokenType: type,
     ...(scope !== undefined && { scope }),
     headers: Object.freeze(replaceInValues(headers, placeholder, token)),
+    ...carriedWith(payload, placeholder, token),
     serveUntil: clock.now() + stored.runwayMs,
     serveUntilMonotonic: clock.monotonic() + stored.runwayMs,
     servableLifeMs: stored.servableLifeMs,
   });
+}
+
+function carriedWith(from: Pick<Payload, (typeof carried)[number]>, what: string, by: string) {
+  const given = carried.flatMap((part) =>
+    from[part] ? [[part, Object.freeze(replaceInValues(from[part], what, by))]] : [],
+  );
+  return Object.fromEntries(given) as Pick<Payload, (typeof carried)[number]>;
 }
 
 function replaceInValues(headers: Record<string, string>, what: string, by: string): Record<string, string> {

@@ -11,6 +11,11 @@ export interface ServableToken {
   readonly scope?: string;
   /** Ready to send to the provider's API. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What an API call has to carry besides; cookies stand in `headers` too. */
+  readonly query?: Readonly<Record<string, string>>;
+  readonly cookies?: Readonly<Record<string, string>>;
+  /** What else the provider told. */
+  readonly outputs?: Readonly<Record<string, string>>;
   /** Never served past either of these, ms. */
   readonly serveUntil: number;
   readonly serveUntilMonotonic: number;

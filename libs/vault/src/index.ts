@@ -1,4 +1,5 @@
 export { ApiKeys, type KeyDigest, type KeyKind, keyPrefix } from './api-key';
+export { type Attestation, Attestations, digestOf } from './attestations';
 export { digest, type DigestAlgorithm, hmac, randomBytes } from './digests';
 export {
   certificateThumbprint,

@@ -9,6 +9,8 @@ export interface RingKey {
   token: KeyObject;
   /** The pepper of API key digests (HMAC-SHA-256). */
   pepper: KeyObject;
+  /** Attests rows that are no secrets (HMAC-SHA-256). */
+  attestation: KeyObject;
 }
 
 /** `MASTER_KEYS` cannot be used; every fault is listed, none quotes key material. */
@@ -79,6 +81,7 @@ function derive(kid: string, master: Buffer): RingKey {
     wrapping: createSecretKey(master),
     token: subkey('token'),
     pepper: subkey('pepper'),
+    attestation: subkey('attestation'),
   };
 }
 

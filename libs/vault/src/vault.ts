@@ -7,6 +7,7 @@ import { Secret } from './secret';
 export interface SealContext {
   clientId: string;
   secretVersion: number;
+  /** The provider, with the text of its definition. */
   provider: string;
   /** Host of every URL that the secret may be sent to. */
   tokenHost: string;
@@ -15,9 +16,12 @@ export interface SealContext {
 /** It will not open: changed, moved, bound to another row, or sealed with a key that is not here. Never says which. */
 export class CannotOpen extends Error {
   readonly code = 'cannot_open';
+  /** What to do about it. */
+  readonly hint: string =
+    'Its key may have left MASTER_KEYS, or its row was changed by hand: set the secret inputs again.';
 
-  constructor(options?: ErrorOptions) {
-    super('a sealed value could not be opened', options);
+  constructor(message = 'a sealed value could not be opened', options?: ErrorOptions) {
+    super(message, options);
     this.name = 'CannotOpen';
   }
 }

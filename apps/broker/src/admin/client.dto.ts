@@ -35,6 +35,15 @@ const IsRenewal = (): PropertyDecorator =>
     Type(() => RenewalDto),
   );
 
+const IsVersion = (description: string): PropertyDecorator =>
+  applyDecorators(
+    ApiPropertyOptional({ minimum: 1, description }),
+    Optional(),
+    IsInt({ message: '$property must be a whole number' }),
+    Min(1),
+    Max(2_147_483_647),
+  );
+
 export class CreateClientDto {
   @IsName()
   name: string;
@@ -42,6 +51,9 @@ export class CreateClientDto {
   @ApiProperty({ example: 'capillary', description: 'Id of a provider definition.' })
   @IsText()
   provider: string;
+
+  @IsVersion("A version of the provider's definition; absent: the newest.")
+  provider_version?: number;
 
   @ApiProperty({
     type: 'object',
@@ -70,6 +82,11 @@ export class UpdateClientDto {
   @Optional()
   @IsObject()
   inputs?: Record<string, unknown>;
+
+  @IsVersion(
+    "Moves the client to this version of its provider's definition: its inputs are checked against it and tried first.",
+  )
+  provider_version?: number;
 
   @ApiPropertyOptional({
     type: 'object',

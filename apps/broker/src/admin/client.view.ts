@@ -33,6 +33,14 @@ export class ClientView {
   @ApiProperty()
   provider: string;
 
+  @ApiProperty({ description: "The version of the provider's definition that it goes by, until it is moved." })
+  provider_version: number;
+
+  @ApiPropertyOptional({
+    description: 'The version that a new client would get; absent where this one goes by none that is older.',
+  })
+  provider_version_latest?: number;
+
   @ApiProperty({ enum: conditions })
   condition: string;
 
@@ -88,8 +96,15 @@ export class ClientPageView {
   next_cursor?: string;
 }
 
-/** @param state what the token store knows; absent when it does not answer, and then the last recorded condition stands */
-export function clientView(client: ClientRecord, state: ClientState | undefined): ClientView {
+/**
+ * @param state what the token store knows; absent when it does not answer, and then the last recorded condition stands
+ * @param newest version of the provider's definition
+ */
+export function clientView(
+  client: ClientRecord,
+  state: ClientState | undefined,
+  newest: number | undefined,
+): ClientView {
   const live = client.enabled && state ? state : undefined;
   const runwayMs = live?.token?.runwayMs ?? 0;
   const condition = live ? conditionOf(live) : client.condition;
@@ -97,6 +112,8 @@ export function clientView(client: ClientRecord, state: ClientState | undefined)
   return {
     name: client.name,
     provider: client.provider,
+    provider_version: client.providerVersion,
+    ...(newest !== undefined && newest > client.providerVersion && { provider_version_latest: newest }),
     condition,
     ...(reason && { reason }),
     condition_since: client.conditionSince.toISOString(),

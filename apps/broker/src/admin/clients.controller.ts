@@ -8,12 +8,12 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { type By, type ClientRecord, Clients } from '#registry';
+import { type By, type ClientRecord, Clients, Definitions } from '#registry';
 import { TokenService } from '#tokens';
 import { Actor, Allow } from '../auth/allow';
-import { Problem } from '../problem';
 import { CreateClientDto, ListClientsQuery, UpdateClientDto, VerifyQuery } from './client.dto';
 import { ClientPageView, ClientView, clientView } from './client.view';
+import { versionIn } from './if-match';
 import { isName, NamePipe } from './name';
 import { pageRequest, pageView } from './page.dto';
 import { Registration } from './registration';
@@ -24,6 +24,7 @@ import { Registration } from './registration';
 export class ClientsController {
   constructor(
     private readonly clients: Clients,
+    private readonly definitions: Definitions,
     private readonly registration: Registration,
     private readonly tokens: TokenService,
   ) {}
@@ -54,9 +55,12 @@ export class ClientsController {
       ...(q !== undefined && { q }),
     };
     const found = await this.clients.list({ ...pageRequest(page, isName), ...filter });
-    const states = await this.tokens.states(found.items.map(({ id }) => id)).catch(() => []);
+    const [states, newest] = await Promise.all([
+      this.tokens.states(found.items.map(({ id }) => id)).catch(() => []),
+      this.definitions.currentVersions(found.items.map((client) => client.provider)),
+    ]);
     const stateOf = new Map(found.items.map(({ id }, index) => [id, states[index]]));
-    return pageView(found, (client) => clientView(client, stateOf.get(client.id)));
+    return pageView(found, (client) => clientView(client, stateOf.get(client.id), newest.get(client.provider)));
   }
 
   @Get(':name')
@@ -69,7 +73,10 @@ export class ClientsController {
     return this.#view(await this.clients.get(name), reply);
   }
 
-  /** Changes inputs or labels. New inputs are tried at the provider first. */
+  /**
+   * Changes inputs or labels, or moves the client to another version of its provider's definition. New inputs, and a new
+   * version, are tried at the provider first.
+   */
   @Patch(':name')
   @Allow('admin')
   @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag that GET returned.' })
@@ -83,10 +90,8 @@ export class ClientsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ClientView> {
     const before = await this.clients.get(name);
-    return this.#view(
-      await this.registration.change(before, versionIn(ifMatch, before), body, verify === 'true', by),
-      reply,
-    );
+    const expected = versionIn(ifMatch, before.version, `/v1/clients/${name}`);
+    return this.#view(await this.registration.change(before, expected, body, verify === 'true', by), reply);
   }
 
   /** Stops renewing and serving, and forgets the token; the secret stays. */
@@ -125,17 +130,10 @@ export class ClientsController {
 
   async #view(client: ClientRecord, reply: FastifyReply): Promise<ClientView> {
     void reply.header('etag', `"v${client.version}"`);
-    const [state] = await this.tokens.states([client.id]).catch(() => []);
-    return clientView(client, state);
+    const [[state], newest] = await Promise.all([
+      this.tokens.states([client.id]).catch(() => []),
+      this.definitions.currentVersions([client.provider]),
+    ]);
+    return clientView(client, state, newest.get(client.provider));
   }
-}
-
-/** @returns the version that the caller wants to change */
-function versionIn(ifMatch: string | undefined, { name, version }: ClientRecord): number {
-  if (ifMatch === undefined) {
-    throw new Problem('precondition_required', `GET /v1/clients/${name} returns the ETag to send as If-Match.`);
-  }
-  if (ifMatch.trim() === '*') return version;
-  const given = /^"v(\d{1,9})"$/.exec(ifMatch.trim())?.[1];
-  return given === undefined ? -1 : Number(given);
 }

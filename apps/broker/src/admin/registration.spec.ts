@@ -14,9 +14,9 @@ describe('a registration overtaken by another change', () => {
   ])('by %s stores no token of its own under what came after', async (_, present, expected) => {
     const told: string[] = [];
     const registration = new Registration({
+      definitions: { choose: async () => ({ provider: 'p', version: 1, definition }) } as never,
       clients: {
-        definition: () => definition,
-        load: async () => ({ ...present, inputs: async () => ({}) }),
+        load: async () => ({ ...present, definition, inputs: async () => ({}) }),
         update: async () => record,
       } as never,
       tokens: { admit: async () => told.push('admitted'), change: async () => told.push('changed') } as never,

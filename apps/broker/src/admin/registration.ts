@@ -1,16 +1,27 @@
-import { checkInputs, type IssuedToken, type ProviderDefinition, tokenHosts, type TokenRequester } from '#providers';
-import { AlreadyExists, type By, type ClientRecord, type Clients, type Inputs, VersionMismatch } from '#registry';
-import { CannotOpen, type Secret } from '#vault';
+import type { IssuedToken, TokenRequester } from '#providers';
+import {
+  AlreadyExists,
+  type By,
+  type ClientRecord,
+  type Clients,
+  type Definitions,
+  type DefinitionVersion,
+  type Inputs,
+  VersionMismatch,
+} from '#registry';
+import { CannotOpen, Secret } from '#vault';
 import type { TokenService } from '#tokens';
 import type { Logger } from '../logger';
 import { invalid, Problem } from '../problem';
 import type { CreateClientDto, UpdateClientDto } from './client.dto';
+import { checkedInputs, reuseFaults } from './inputs';
 
 /** How a client comes, changes and goes: first tried at the provider, then stored, then told to the token service. */
 export class Registration {
   constructor(
     private readonly parts: {
       clients: Clients;
+      definitions: Definitions;
       tokens: TokenService;
       requestToken: TokenRequester['requestToken'];
       allowedOrigins: readonly string[];
@@ -19,18 +30,17 @@ export class Registration {
   ) {}
 
   async register(
-    { name, provider, labels = {}, renewal = {}, inputs: given }: CreateClientDto,
+    { name, provider, provider_version, labels = {}, renewal = {}, inputs: given }: CreateClientDto,
     verify: boolean,
     by: By,
   ): Promise<ClientRecord> {
-    const { clients, requestToken } = this.parts;
-    const definition = clients.definition(provider);
-    const inputs = this.#checked(definition, given);
+    const { clients, definitions } = this.parts;
+    const inputs = this.#checked(await definitions.choose(provider, provider_version), given);
     // Asked before the provider is: a name that is taken must not cost it a call.
     if (await clients.exists(name)) throw new AlreadyExists('client', name);
-    const issued = verify ? await requestToken(definition, { ...inputs.plain, ...inputs.secret }) : undefined;
+    const issued = verify ? await this.#try(inputs) : undefined;
     const condition = issued ? 'fresh' : 'renewing';
-    const client = await clients.register({ name, provider, labels, renewal, condition }, inputs, by);
+    const client = await clients.register({ name, labels, renewal, condition }, inputs, by);
     await this.#renew(client, issued);
     return client;
   }
@@ -42,18 +52,21 @@ export class Registration {
     verify: boolean,
     by: By,
   ): Promise<ClientRecord> {
-    const { clients, requestToken } = this.parts;
-    const { labels, renewal } = body;
-    if (!body.inputs && !labels && !renewal) {
-      throw invalid('', 'there is nothing to change: name inputs, labels or renewal');
+    const { clients, definitions } = this.parts;
+    const { labels, renewal, provider_version: moveTo } = body;
+    if (!body.inputs && !labels && !renewal && moveTo === undefined) {
+      throw invalid('', 'there is nothing to change: name inputs, provider_version, labels or renewal');
     }
     if (before.version !== expectedVersion) throw new VersionMismatch(before.version);
-    const definition = clients.definition(before.provider);
-    const inputs = body.inputs && (await this.#merged(before, definition, body.inputs));
-    const issued =
-      inputs && verify && before.enabled
-        ? await requestToken(definition, { ...inputs.plain, ...inputs.secret })
+    const inputs =
+      body.inputs || moveTo !== undefined
+        ? await this.#merged(
+            before,
+            await definitions.choose(before.provider, moveTo ?? before.providerVersion),
+            body.inputs ?? {},
+          )
         : undefined;
+    const issued = inputs && verify && before.enabled ? await this.#try(inputs) : undefined;
     const changes = { ...(labels && { labels }), ...(renewal && { renewal }), ...(inputs && { inputs }) };
     const client = await clients.update(before.name, expectedVersion, changes, by);
     if ((inputs || renewal) && client.enabled) await this.#renew(client, issued);
@@ -73,44 +86,47 @@ export class Registration {
     await this.#tell(client, () => this.parts.tokens.purge(client.id));
   }
 
-  #checked(definition: ProviderDefinition, given: Record<string, unknown>): Inputs {
-    const { faults, plain, secret } = checkInputs(definition, given, { allowedOrigins: this.parts.allowedOrigins });
-    if (faults.length > 0) {
-      throw new Problem('invalid_inputs', `The inputs have ${faults.length} fault(s).`, { errors: faults });
-    }
-    return { plain, secret };
+  #checked(definition: DefinitionVersion, given: Record<string, unknown>): Inputs {
+    return { definition, ...checkedInputs(definition.definition, given, this.parts.allowedOrigins) };
+  }
+
+  #try({ definition, plain, secret }: Inputs): Promise<IssuedToken> {
+    return this.parts.requestToken(definition.definition, { ...plain, ...secret });
   }
 
   /** The inputs there are with the changes; `null` takes one away. */
   async #merged(
     before: ClientRecord,
-    definition: ProviderDefinition,
+    definition: DefinitionVersion,
     changes: Record<string, unknown>,
   ): Promise<Inputs> {
-    const merged: Record<string, unknown> = { ...before.inputs, ...(await this.#stored(before.id)), ...changes };
+    const stored = await this.#stored(before);
+    const merged: Record<string, unknown> = { ...before.inputs, ...stored?.secrets, ...changes };
     const kept = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
     const inputs = this.#checked(definition, kept);
-    const moved = tokenHosts(definition, inputs.plain) !== tokenHosts(definition, before.inputs);
-    const reused = Object.keys(inputs.secret).filter((name) => !(name in changes));
-    if (moved && reused.length > 0) {
-      const errors = reused.map((name) => ({
-        pointer: `/inputs/${name}`,
-        detail: 'must be given again, since the host changes',
-      }));
-      throw new Problem('secrets_required', 'The host of the token URL changes.', { errors });
-    }
-    return inputs;
+    if (!stored) return inputs;
+    const after = { definition: definition.definition, plain: inputs.plain };
+    const reused = Object.keys(stored.secrets).filter((name) => !Object.hasOwn(changes, name));
+    const errors = reuseFaults({ definition: stored.definition, plain: before.inputs }, after, reused);
+    if (errors.length === 0) return inputs;
+    throw new Problem('secrets_required', 'Stored secrets would get to where they were not given for.', { errors });
   }
 
-  /** Nothing where the stored secrets cannot be opened: then they have to be given again, which mends the client. */
-  async #stored(id: string): Promise<Record<string, string | Secret>> {
-    const loaded = await this.parts.clients.load(id);
-    return (
-      (await loaded?.inputs().catch((error: unknown) => {
-        if (error instanceof CannotOpen) return undefined;
-        throw error;
-      })) ?? {}
-    );
+  /**
+   * The secrets there are. Nothing where they, or the definition that they are sealed for, cannot be opened: then they
+   * have to be given again, which mends the client.
+   */
+  async #stored({ id }: ClientRecord) {
+    try {
+      const loaded = await this.parts.clients.load(id);
+      if (!loaded) return undefined;
+      const inputs = Object.entries(await loaded.inputs());
+      const secrets = Object.fromEntries(inputs.filter(([, value]) => value instanceof Secret));
+      return { definition: loaded.definition, secrets };
+    } catch (error) {
+      if (error instanceof CannotOpen) return undefined;
+      throw error;
+    }
   }
 
   /** Takes the token that the trial brought, or has one fetched; unless the client was changed again meanwhile. */

@@ -112,11 +112,8 @@ function minTtl(given: unknown): number {
 
 function prepare(token: ServableToken, client: string): PreparedReply {
   const head = { client, access_token: token.accessToken, token_type: token.tokenType };
-  const tail = {
-    expires_at: new Date(token.serveUntil).toISOString(),
-    headers: token.headers,
-    ...(token.scope !== undefined && { scope: token.scope }),
-  };
+  const { headers, scope, query, cookies, outputs } = token;
+  const tail = { expires_at: new Date(token.serveUntil).toISOString(), headers, scope, query, cookies, outputs };
   return {
     etag: `"${token.generation}"`,
     beforeExpiresIn: `${JSON.stringify(head).slice(0, -1)},"expires_in":`,

@@ -69,8 +69,10 @@ class Compiler {
       token: {
         value: reader.read(token.value, { ...place('token', 'value'), isToken: true }),
         ...(token.type !== undefined && { type: reader.read(token.type, place('token', 'type')) }),
-        ...(token.scope !== undefined && { scope: reader.read(token.scope, place('token', 'scope')) }),
-        outputs: this.#fields(token.outputs, place('token', 'outputs')),
+        ...(token.scope !== undefined && {
+          scope: reader.read(token.scope, { ...place('token', 'scope'), served: true }),
+        }),
+        outputs: this.#fields(token.outputs, { ...place('token', 'outputs'), served: true }),
       },
       lives: token.expiry.map((entry, index) => {
         if ('in' in entry) return reader.read(entry.in, place('token', 'expiry', index, 'in'));

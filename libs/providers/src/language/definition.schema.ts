@@ -153,7 +153,13 @@ export const definitionSchema = {
       id: { type: 'string', pattern: '^[a-z0-9][a-z0-9-]{0,62}$' },
       title: line,
       docs: { type: 'string', pattern: '^https://', maxLength: 1000 },
-      inputs: { type: 'object', maxProperties: 64, propertyNames: { pattern: name }, additionalProperties: input },
+      inputs: {
+        type: 'object',
+        maxProperties: 64,
+        // Names of every object's own, which Nest takes out of a client's inputs.
+        propertyNames: { pattern: name, not: { enum: ['constructor', 'prototype'] } },
+        additionalProperties: input,
+      },
       either: {
         type: 'array',
         maxItems: 8,

@@ -165,6 +165,20 @@ describe('what is wrong with a definition', () => {
       /handed to every service/,
     ],
     [
+      "headers: { Authorization: 'Bearer {{token}}' }",
+      'headers: { X: "{{assertions.j}}", Y: "{{token}}" }\nassertions: { j: { alg: HS256, key: "{{inputs.pass}}", claims: { p: "{{inputs.pass}}" }, ttl_s: 60 } }',
+      '/present/headers/X',
+      18,
+      /"pass", or what is made of it, is handed to every/,
+    ],
+    [
+      '  value: ',
+      '  outputs: { o: "{{ inputs.pass | base64 }}" }\n  value: ',
+      '/token/outputs/o',
+      15,
+      /handed to every service/,
+    ],
+    [
       '    method: POST',
       "    method: POST\n    query: { p: '{{inputs.pass}}' }\n    secrets_in_url: true",
       '/steps/0/query/p',

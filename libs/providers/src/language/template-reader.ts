@@ -16,6 +16,8 @@ export interface Where {
   /** Part of a URL, where secrets are refused or, if the definition insists, warned of. */
   inUrl?: 'plain' | 'secrets';
   presented?: true;
+  /** Part of what services get. */
+  served?: true;
   isToken?: true;
   /** A value's or an assertion's own text: what it names is judged where it is used. */
   own?: true;
@@ -96,7 +98,8 @@ export class TemplateReader {
     const { references } = template;
     for (const path of references) this.#reference(path, where);
     if (where.own) {
-      const key = `${where.at[0]}.${where.at[1]}`;
+      const isKey = where.at[0] === 'assertions' && (where.at[2] === 'key' || where.at[2] === 'passphrase');
+      const key = `${where.at[0]}.${where.at[1]}${isKey ? '.key' : ''}`;
       this.#references.set(key, [...(this.#references.get(key) ?? []), ...references]);
       return template;
     }
@@ -115,7 +118,7 @@ export class TemplateReader {
     }
   }
 
-  #use(traits: Traits, { at, steps = [], position, inUrl, presented }: Where): void {
+  #use(traits: Traits, { at, steps = [], position, inUrl, ...where }: Where): void {
     if (traits.discovery && position !== 'url_lead') this.namesMetadata = true;
     for (const kind of ['inputs', 'values', 'assertions'] as const) {
       for (const name of traits[kind]) this.#used.add(`${kind}.${name}`);
@@ -130,8 +133,11 @@ export class TemplateReader {
       this.fault(at, `the secret ${secrets} cannot be put into a URL, since URLs are logged; ${how}`);
     }
     if (secrets && inUrl === 'secrets') this.warn(at, `the secret ${secrets} stands in a URL, which proxies log`);
-    if (secrets && presented)
-      this.warn(at, `the secret ${secrets} is handed to every service that may fetch the token`);
+    if (secrets && (where.presented || where.served || where.isToken))
+      this.warn(
+        at,
+        `the secret ${secrets}, or what is made of it, is handed to every service that may fetch the token`,
+      );
   }
 
   #reference(path: Path, where: Where): void {

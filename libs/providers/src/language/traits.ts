@@ -29,7 +29,7 @@ export class TraitsOf {
   readonly #known = new Map<string, Traits>();
   readonly #open = new Set<string>();
 
-  /** @param references the paths that a value (`values.a`) or an assertion (`assertions.b`) names itself */
+  /** @param references the paths that a value (`values.a`), an assertion (`assertions.b`) or its key (`assertions.b.key`) names itself */
   constructor(
     private readonly definition: ProviderDefinition,
     private readonly references: ReadonlyMap<string, readonly Path[]>,
@@ -57,14 +57,11 @@ export class TraitsOf {
     if (known) return known;
     if (this.#open.has(full)) return { ...nothing, circular: true };
     this.#open.add(full);
-    const inner = this.paths(this.references.get(full) ?? []);
+    // A signature does not tell its key; what it signs is there for all to read.
+    const keys = { ...this.paths(this.references.get(`${full}.key`) ?? []), secrets: nothing.secrets };
+    const inner = join(this.paths(this.references.get(full) ?? []), keys);
     this.#open.delete(full);
-    const traits = {
-      ...inner,
-      // A signature does not tell its key.
-      ...(root === 'assertions' && { secrets: nothing.secrets }),
-      [root]: new Set([...inner[root], name]),
-    };
+    const traits = { ...inner, [root]: new Set([...inner[root], name]) };
     this.#known.set(full, traits);
     return traits;
   }

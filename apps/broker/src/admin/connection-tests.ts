@@ -1,0 +1,74 @@
+import { type ConnectionTest, readDefinition, tokenHosts, type TokenRequester } from '#providers';
+import type { Audit, By, Definitions, DefinitionVersion } from '#registry';
+import { invalid } from '../problem';
+import { checkedInputs } from './inputs';
+import { membersOf, sourceIn } from './provider.body';
+
+type Tried = Pick<DefinitionVersion, 'provider' | 'definition'> & { version?: number };
+
+/** Tries a definition with inputs at its provider. Nothing is stored but that it was done. */
+export class ConnectionTests {
+  constructor(
+    private readonly parts: {
+      definitions: Definitions;
+      tryOut: TokenRequester['tryOut'];
+      audit: Audit;
+      allowedOrigins: readonly string[];
+    },
+  ) {}
+
+  /**
+   * @param body `{provider, provider_version?, inputs}`, or `{definition | source, inputs}`
+   * @throws Problem, InvalidDefinition, UnknownProvider where there is nothing to be tried
+   */
+  async run(body: unknown, by: By): Promise<ConnectionTest> {
+    const { tryOut, audit, allowedOrigins } = this.parts;
+    const { inputs: given, ...what } = membersOf(body, known);
+    const { provider, version, definition } = await this.#chosen(what);
+    const { plain, secret } = checkedInputs(definition, inputsIn(given), allowedOrigins);
+    const detail = {
+      ...(version === undefined ? { stored: false } : { provider_version: version }),
+      hosts: hostsOf(definition, plain),
+    };
+    // Before anything is sent: while the audit cannot be written, nobody is asked.
+    await audit.note(by, 'connection.tested', `provider:${provider}`, detail);
+    return tryOut(definition, { ...plain, ...secret });
+  }
+
+  async #chosen({ provider, provider_version: version, ...text }: Record<string, unknown>): Promise<Tried> {
+    if (provider === undefined) {
+      if (version !== undefined) throw invalid('/provider_version', 'provider_version goes with "provider"');
+      const { definition } = readDefinition(sourceIn(text));
+      return { provider: definition.id, definition };
+    }
+    if (text['source'] !== undefined || text['definition'] !== undefined) {
+      throw invalid('', 'name either a "provider" or a definition');
+    }
+    if (typeof provider !== 'string' || !/^[^\0]{1,63}$/.test(provider)) {
+      throw invalid('/provider', 'provider must be a string of 1 to 63 characters, without NUL');
+    }
+    if (version !== undefined && !isVersion(version)) {
+      throw invalid('/provider_version', 'provider_version must be a whole number');
+    }
+    return this.parts.definitions.choose(provider, version);
+  }
+}
+
+const known = ['provider', 'provider_version', 'source', 'definition', 'inputs'];
+
+function inputsIn(given: unknown): Record<string, unknown> {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given as Record<string, unknown>;
+  throw invalid('/inputs', 'inputs must be an object');
+}
+
+function isVersion(version: unknown): version is number {
+  return Number.isInteger(version) && (version as number) > 0 && (version as number) < 2 ** 31;
+}
+
+function hostsOf(definition: Tried['definition'], plain: Record<string, string>): string {
+  try {
+    return tokenHosts(definition, plain);
+  } catch {
+    return ''; // they make no URL, which the trial will say
+  }
+}

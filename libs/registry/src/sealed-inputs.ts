@@ -1,0 +1,44 @@
+import { tokenHosts } from '#providers';
+import { Secret, type Vault } from '#vault';
+import type { DefinitionVersion } from './definitions';
+
+/** A client's inputs, as they fit the definition. */
+export interface Inputs {
+  definition: DefinitionVersion;
+  plain: Record<string, string>;
+  secret: Record<string, Secret>;
+}
+
+/** The row that secrets stand in, and stand in alone. */
+interface Place {
+  clientId: string;
+  secretVersion: number;
+}
+
+export async function sealInputs(vault: Vault, place: Place, { secret, ...inputs }: Inputs): Promise<string> {
+  const revealed = Object.entries(secret).map(([name, value]) => [name, value.reveal()]);
+  const sealed = new Secret(JSON.stringify(Object.fromEntries(revealed)));
+  return vault.seal(sealed, { ...place, ...boundTo(inputs) });
+}
+
+/** @throws CannotOpen */
+export async function openInputs(
+  vault: Vault,
+  place: Place,
+  { sealed, ...inputs }: Omit<Inputs, 'secret'> & { sealed: string },
+): Promise<Record<string, string | Secret>> {
+  const opened = await vault.open(sealed, { ...place, ...boundTo(inputs) });
+  const secrets = JSON.parse(opened.reveal()) as Record<string, string>;
+  const secret = Object.entries(secrets).map(([name, value]) => [name, new Secret(value)]);
+  return { ...inputs.plain, ...Object.fromEntries(secret) };
+}
+
+/**
+ * What secrets are sealed for besides their row: the hosts that they go to, and the provider with the text of its
+ * definition. Whoever changes in PostgreSQL which version a client goes by, or what that version says, opens nothing.
+ * The first version of a preset stands without its text, as replicas seal that know of no versions.
+ */
+function boundTo({ definition: { definition, provider, preset, version, digest }, plain }: Omit<Inputs, 'secret'>) {
+  const text = preset && version === 1 ? '' : `@${digest}`;
+  return { provider: provider + text, tokenHost: tokenHosts(definition, plain) };
+}

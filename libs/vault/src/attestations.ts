@@ -1,0 +1,42 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { KeyRing, RingKey } from './key-ring';
+
+/** How a row of the database is known to be ours. */
+export interface Attestation {
+  mac: Uint8Array<ArrayBuffer>;
+  macKid: string;
+}
+
+/** What is attested: told apart by position, so that no two statements read alike. */
+type Statement = readonly (string | number | boolean)[];
+
+/** Attests rows that are no secrets, and that nobody who can write to the database may make up or change. */
+export class Attestations {
+  constructor(private readonly ring: KeyRing) {}
+
+  /** The id of the key that attests now. */
+  get kid(): string {
+    return this.ring.primary.kid;
+  }
+
+  attest(statement: Statement): Attestation {
+    return { mac: macOf(this.ring.primary, statement), macKid: this.ring.primary.kid };
+  }
+
+  /** False too where the key is not in the ring any more. */
+  holds(statement: Statement, { mac, macKid }: Attestation): boolean {
+    const key = this.ring.find(macKid);
+    if (!key) return false;
+    const expected = macOf(key, statement);
+    return mac.length === expected.length && timingSafeEqual(mac, expected);
+  }
+}
+
+/** SHA-256 of the text's UTF-8, in hex. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function macOf({ attestation }: RingKey, statement: Statement): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(createHmac('sha256', attestation).update(JSON.stringify(statement)).digest());
+}
