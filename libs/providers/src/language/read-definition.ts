@@ -38,7 +38,7 @@ const compiledDefinitions = new WeakMap<ProviderDefinition, CompiledDefinition>(
 export function readDefinition(source: string): ReadDefinition {
   if (source.length > maxChars) throw refusal(`is longer than ${maxChars} characters`);
   const lines = new LineCounter();
-  const document = parseDocument(source, { prettyErrors: false, lineCounter: lines });
+  const document = parseDocument(source, { prettyErrors: false, logLevel: 'error', lineCounter: lines });
   const [fault] = document.errors;
   if (fault) throw refusal(`is not YAML: ${fault.message}`, lines.linePos(fault.pos[0]).line);
   const withLines = (faults: readonly Fault[]) =>

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { Conversation, oauth } from '../testing/conversation.fixture';
+import type { ProviderDefinition } from '../language/definition';
 import { readDefinition } from '../language/read-definition';
 
 function jwt(claims: object | string): string {
@@ -70,13 +71,95 @@ describe('the life of a token', () => {
     ['auto', 3_600_000, 3600],
     ['s', 1e12, 315_360_000],
   ])('in %s, %d is %d s', async (unit, value, seconds) => {
-    const { definition } = readDefinition(
-      stringify({
-        ...JSON.parse(JSON.stringify(oauth)),
-        token: { value: '{{steps.token.body.t}}', expiry: [{ in: '{{steps.token.body.l}}', unit }] },
-      }),
-    );
+    const definition = expiring({ in: '{{steps.token.body.l}}', unit });
     expect((await talk.issued({ t: 'x', l: value }, definition)).lifeSeconds).toBe(seconds);
     expect(await talk.failure({ body: { t: 'canary' } }, definition)).toMatchObject({ code: 'provider_misconfigured' });
   });
+
+  const soon = (format: (date: Date) => unknown) => () =>
+    format(new Date(Math.ceil(Date.now() / 1000) * 1000 + 600_000));
+  const withOffset = (date: Date) => `${new Date(date.getTime() + 19_800_000).toISOString().slice(0, -1)}+0530`;
+
+  it.each<[string, unknown, number | undefined]>([
+    ['h', 2, 7200],
+    ['d', '1.5', 129_600],
+    ['hms', '177:05:38', 637_538],
+    ['hms', '1.02:03:04', 93_784],
+    ['hms', '05:38', 20_280],
+    ['dhm', '177:05:38', 15_313_080],
+    ['iso', 'PT1H', 3600],
+    ['iso', 'P1DT2H3M4.5S', 93_784.5],
+    ['iso', 'P1M', undefined],
+    ['iso', 'PT', undefined],
+    ['hms', 'soon', undefined],
+    ['hms', 300, undefined],
+    ['iso', 300, undefined],
+  ])('told in %s as %j is %p s', async (unit, value, seconds) => {
+    const definition = expiring({ in: '{{steps.token.body.l}}', unit });
+    const pending = talk.issued({ t: 'x', l: value }, definition);
+    if (seconds === undefined) await expect(pending).rejects.toMatchObject({ code: 'provider_misconfigured' });
+    else expect((await pending).lifeSeconds).toBe(seconds);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['auto', soon((date) => date.toISOString())],
+    [
+      'iso',
+      soon((date) =>
+        date
+          .toISOString()
+          .replace('T', ' ')
+          .replace(/\.000Z$/, ''),
+      ),
+    ],
+    ['auto', soon(withOffset)],
+    ['iso', soon((date) => date.toISOString().replace('.000Z', '.1234567Z'))],
+    ['auto', soon((date) => date.getTime() / 1000)],
+    ['epoch_s', soon((date) => String(date.getTime() / 1000))],
+    ['auto', soon((date) => date.getTime())],
+    ['epoch_ms', soon((date) => String(date.getTime()))],
+    ['http', soon((date) => date.toUTCString())],
+    ['auto', soon((date) => `/Date(${date.getTime()})/`)],
+    ['auto', soon((date) => `/Date(${date.getTime()}+0530)/`)],
+  ])('until a point in time (%s) ends there', async (format, at) => {
+    const definition = expiring({ at: '{{steps.token.body.l}}', format });
+    const { lifeSeconds } = await talk.issued({ t: 'x', l: at() }, definition);
+    expect(lifeSeconds).toBeGreaterThan(590);
+    expect(lifeSeconds).toBeLessThanOrEqual(602);
+  });
+
+  it.each([
+    ['iso', 1_795_530_600],
+    ['epoch_s', '2099-01-01'],
+    ['http', '2099-01-01'],
+    ['auto', 'tomorrow'],
+    ['auto', 0],
+    ['auto', -5],
+    ['auto', '2099-99-99'],
+    ['auto', null],
+  ])('is not told by %s %j', async (format, at) => {
+    const definition = expiring({ at: '{{steps.token.body.l}}', format });
+    await expect(talk.issued({ t: 'x', l: at }, definition)).rejects.toMatchObject({ code: 'provider_misconfigured' });
+  });
+
+  it("until a point in time is taken against the provider's clock, were it ten minutes off", async () => {
+    for (const offsetMs of [-600_000, 600_000]) {
+      const theirs = Date.now() + offsetMs;
+      const headers = { date: new Date(theirs).toUTCString() };
+      const at = new Date(theirs + 300_000).toISOString();
+      const { lifeSeconds } = await talk.issued({ t: 'x', l: at }, expiring({ at: '{{steps.token.body.l}}' }), headers);
+      expect(lifeSeconds).toBeGreaterThan(297);
+      expect(lifeSeconds).toBeLessThanOrEqual(301);
+      const exp = Math.floor(theirs / 1000) + 300;
+      expect((await talk.issued({ t: jwt({ exp }) }, expiring({ jwt_exp: true }), headers)).lifeSeconds).toBeCloseTo(
+        299,
+        -1,
+      );
+    }
+  });
 });
+
+function expiring(entry: Record<string, unknown>): ProviderDefinition {
+  const whole = { ...JSON.parse(JSON.stringify(oauth)), token: { value: '{{steps.token.body.t}}', expiry: [entry] } };
+  return readDefinition(stringify(whole)).definition;
+}
