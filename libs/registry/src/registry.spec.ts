@@ -21,7 +21,11 @@ describe('the registry', () => {
   beforeAll(async () => {
     testDatabase = await createDatabase();
     db = openDatabase(postgresAdapter(testDatabase.url));
-    clients = new Clients(db, new Vault(ring), new Map([...loadPresets()].map(([id, preset]) => [id, preset.definition] as const)));
+    clients = new Clients(
+      db,
+      new Vault(ring),
+      new Map([...loadPresets()].map(([id, preset]) => [id, preset.definition] as const)),
+    );
   });
   afterAll(async () => {
     await db.$disconnect();

@@ -80,8 +80,8 @@ export function signingAlgorithm(key: KeyObject): string | undefined {
 }
 
 /** SHA-256 of the public half (SPKI DER) of a private key: Snowflake's and others' fingerprint. @throws UnusableKey */
-export function publicKeySha256(key: Secret): Buffer {
-  const spki = createPublicKey(readPrivateKey(key).key).export({ type: 'spki', format: 'der' });
+export function publicKeySha256(key: Secret, passphrase?: Secret): Buffer {
+  const spki = createPublicKey(readPrivateKey(key, passphrase).key).export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(spki).digest();
 }
 

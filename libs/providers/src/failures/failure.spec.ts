@@ -78,4 +78,25 @@ describe('a failure is classified once', () => {
     );
     expect(await talk.failure({ body: { state: '7' } }, definition)).toMatchObject({ code: 'throttled', hint: 'wait' });
   });
+
+  it('a rule can look into a body that is a list itself', async () => {
+    const { definition } = readDefinition(
+      stringify({
+        ...JSON.parse(JSON.stringify(oauth)),
+        id: 'own',
+        errors: [
+          { when: { path: '[*].code', equals: 'BUSY' }, class: 'throttled' },
+          { when: { path: '[0]["odd name"]', exists: true }, class: 'credentials_refused' },
+        ],
+      }),
+    );
+    const body = [{ code: 'OTHER' }, { code: 'BUSY' }];
+    expect(await talk.failure({ status: 400, body }, definition)).toMatchObject({ code: 'throttled' });
+    expect(await talk.failure({ status: 400, body: [{ 'odd name': 1 }] }, definition)).toMatchObject({
+      code: 'credentials_refused',
+    });
+    expect(await talk.failure({ status: 400, body: { code: 'BUSY' } }, definition)).toMatchObject({
+      code: 'provider_misconfigured',
+    });
+  });
 });

@@ -117,12 +117,29 @@ present: { headers: { x-key: "{{token}}" } }
     expect(token!.headers['x-session']).toBe('7');
   });
 
+  it('is not sent to a host that only an answer names, and says that the provider has heard of the steps before', async () => {
+    const { definition } = readDefinition(`
+id: strays
+inputs: { token_url: { format: url }, client_id: {}, client_secret: { secret: true } }
+steps:
+  - { id: login, method: POST, url: "{{inputs.token_url}}", body: { form: { s: "{{inputs.client_secret}}" } } }
+  - { id: token, method: GET, url: "{{steps.login.body.next}}/token", hosts: [issuer.example] }
+token: { value: "{{steps.token.body.t}}", expiry: [{ fixed_s: 60 }] }
+present: {}
+`);
+    const failed = await talk.failure({ body: { next: 'https://evil.example' } }, definition);
+    expect(failed).toMatchObject({ code: 'provider_misconfigured', hint: expect.stringContaining('hosts') });
+    expect(failed.message).toMatch(/^the URL of step token must name one of the hosts issuer\.example/);
+    expect(failed).not.toHaveProperty('reached');
+    expect(talk.received).toHaveLength(1);
+  });
+
   it('is never sent with faulty inputs, nor to an origin that is not allowed', async () => {
     const reject = async (inputs: Record<string, string>, message: RegExp) => {
       const given = { base_url: talk.provider.origin, key: 'canary-key', secret: 'canary-secret', ...inputs };
       const error: ProviderError = await talk.requester.requestToken(capillary, given).catch((caught) => caught);
       expect(error.code).toBe('provider_misconfigured');
-      expect(error.failure.message).toMatch(message);
+      expect(error.failure).toMatchObject({ message: expect.stringMatching(message), reached: false });
       expect(inspect(error, { depth: Infinity })).not.toContain('canary');
     };
     await reject({ secret: 'canary\r\n' }, /^\/inputs\/secret holds a control character/);

@@ -72,6 +72,7 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
     const failures = new Failures(definition, scrubber, () => clock.now());
     const deadline = AbortSignal.timeout(totalMs);
     const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
+    let answer: WireAnswer | undefined;
     try {
       const faults = checked.faults.map(({ pointer, detail }) => `${pointer} ${detail}`);
       if (faults.length > 0) throw misconfigured(faults.join('; '), 'Correct the inputs of the client.');
@@ -87,7 +88,6 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
         const tls = trusted(compiled.discovery.ca, scope);
         scope.learnMetadata(await metadata.of(issuer, exchange('discovery'), failures, tls));
       }
-      let answer: WireAnswer | undefined;
       for (const step of compiled.steps) {
         await sign(compiled, step.assertions, scope);
         const request = writeRequest(step, scope, allowed, scrubber);
@@ -100,9 +100,16 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
       await sign(compiled, compiled.lastAssertions, scope);
       return { ...readToken(compiled, scope, answer, failures, scrubber, sent.sentAt), ...sent };
     } catch (error) {
-      if (error instanceof TemplateFault) throw misconfigured(error.message, 'Correct the inputs or the definition.');
-      if (error instanceof InvalidDefinition) throw misconfigured(error.message, 'Correct the definition.');
-      throw failures.ofException(error, signal?.aborted ? 'cancelled' : deadline.aborted ? 'deadline' : undefined);
+      const failed = failedBy(error);
+      // Of the steps before it the provider has heard.
+      if (answer) delete failed.failure.reached;
+      throw failed;
+    }
+
+    function failedBy(error: unknown): ProviderError {
+      if (error instanceof TemplateFault) return misconfigured(error.message, 'Correct the inputs or the definition.');
+      if (error instanceof InvalidDefinition) return misconfigured(error.message, 'Correct the definition.');
+      return failures.ofException(error, signal?.aborted ? 'cancelled' : deadline.aborted ? 'deadline' : undefined);
     }
   }
 

@@ -18,11 +18,11 @@ export function writeRequest(
   const { id, method, hosts, response, expect_status: expectStatus } = step.spec;
   const url = writeUrl(step.url, names, `the URL of step ${id}`);
   for (const [name, value] of listed(step.query, names)) url.searchParams.append(name, value);
-  const fault =
-    urlFault(url, allowed) ?? (step.url.decidedBy === 'answer' ? hostFault(url, hosts, allowed) : undefined);
-  if (fault !== undefined) {
-    throw new ProviderMisconfigured({ message: `the URL of step ${id} ${fault}`, reached: false });
-  }
+  const fault = urlFault(url, allowed);
+  if (fault !== undefined) throw notSent(`the URL of step ${id} ${fault}`);
+  const stray = step.url.decidedBy === 'answer' && hostFault(url, hosts, allowed);
+  if (stray)
+    throw notSent(`the URL of step ${id} ${stray}`, "Add the host to the step's hosts if it is the provider's.");
   // The answer's limit of 64 KB is easier to keep when nothing has to be inflated.
   const headers: Record<string, string> = { accept: accepted[response ?? 'json'], 'accept-encoding': 'identity' };
   headers['user-agent'] = 'token-broker';
@@ -44,6 +44,10 @@ export function writeRequest(
     ...(expectStatus && { expectStatus }),
     ...(tls && { tls }),
   };
+}
+
+function notSent(message: string, hint?: string): ProviderMisconfigured {
+  return new ProviderMisconfigured({ message, reached: false, ...(hint && { hint }) });
 }
 
 const accepted = {

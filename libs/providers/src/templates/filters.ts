@@ -31,7 +31,8 @@ const own: Record<string, Filter> = {
   hex_decode: (value) => Buffer.from(asText(value), 'hex'),
   url_encode: (value) => encodeURIComponent(asText(value)),
   form_encode: (value) => new URLSearchParams([['', asText(value)]]).toString().slice(1),
-  public_key_sha256: (value) => publicKeySha256(new Secret(asText(value))),
+  public_key_sha256: (value, passphrase) =>
+    publicKeySha256(new Secret(asText(value)), (passphrase ?? '') === '' ? undefined : new Secret(asText(passphrase))),
   cert_sha1: (value) => certificateThumbprint(asText(value), 'sha1'),
   cert_sha256: (value) => certificateThumbprint(asText(value), 'sha256'),
 };
@@ -47,6 +48,7 @@ const argumentCounts: Record<string, [least: number, most: number]> = {
   ...Object.fromEntries(['md5', 'sha1', 'sha256', 'sha512'].map((name) => [`hmac_${name}`, [1, 1]])),
   replace: [2, 2],
   slice: [1, 2],
+  public_key_sha256: [0, 1],
 };
 
 export const filterNames = [...fromLiquid.text, ...fromLiquid.number, 'date', ...Object.keys(own)].sort();

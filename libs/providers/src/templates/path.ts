@@ -3,10 +3,13 @@ export type Path = readonly (string | number)[];
 
 const nameText = String.raw`[A-Za-z_@$][\w$@-]*(?::[A-Za-z_][\w$@-]*)?`;
 const quotedText = String.raw`"[^"\\\]]{1,200}"|'[^'\\\]]{1,200}'`;
+const elementText = String.raw`\[(?:-?\d{1,6}|\*|${quotedText})\]`;
+const restText = String.raw`(?:\.(?:${nameText}|#text)|${elementText})*`;
 /** `errors[0].code`, `a["odd name"]`, `item.@id`, `soap:Body`. */
-export const pathText = String.raw`${nameText}(?:\.(?:${nameText}|#text)|\[(?:-?\d{1,6}|\*|${quotedText})\])*`;
+export const pathText = nameText + restText;
 
-const whole = new RegExp(`^(?:${pathText})$`);
+/** Of a body that is a list itself: `[*].code`. Templates have no such paths: they begin with a name. */
+const whole = new RegExp(`^(?:${nameText}|${elementText})${restText}$`);
 const part = new RegExp(`${quotedText}|#text|-?\\d+(?=\\])|\\*|${nameText}`, 'g');
 
 /** Reads `errors[0].code`; undefined when it is not a path. */
