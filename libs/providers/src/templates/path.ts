@@ -32,7 +32,7 @@ export function valueAt(value: unknown, path: Path): unknown {
 }
 
 /** As text, an XML element that has attributes is its text: a server may add some, and a path go on naming the element. */
-export function elementText(value: unknown): unknown {
+export function textOfElement(value: unknown): unknown {
   const isElement = typeof value === 'object' && value !== null && Object.hasOwn(value, '#text');
   return isElement ? (value as { '#text': unknown })['#text'] : value;
 }
