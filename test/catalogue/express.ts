@@ -64,7 +64,10 @@ export function inputName(ref: string): string {
   return field.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
-/** Writes an entry of the catalogue in the definition language, or says why that cannot be done. */
+/**
+ * Writes an entry of the catalogue in the definition language, or says why that cannot be done. How some of them renew
+ * a token with what came beside it is left out: each renewal is a first login, with what the client gave.
+ */
 export function express(entry: Entry): Definition | { reason: string } {
   const reason = inexpressible[entry.name];
   return reason === undefined ? new Expression(entry, parts[entry.name] ?? {}).definition() : { reason };
