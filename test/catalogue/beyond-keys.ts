@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const passphrase = 'pass "phrase"';
+const passphrase = 'pass "phrase"';
 export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 export const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
