@@ -96,6 +96,10 @@ export class Failures {
     if (because === 'deadline')
       return new ProviderUnavailable({ message: 'the provider did not answer in time', hint }, { cause });
     if (because === 'cancelled') return new ProviderUnavailable({ message: 'the request was cancelled' }, { cause });
+    if (certificateRefused.test(cause.code)) {
+      const message = `the provider refused the connection for the client's certificate: ${cause.code}`;
+      return new CredentialsRefused({ message, hint: certificateHint, reached: false }, { cause });
+    }
     const unreached = neverConnected.test(cause.code) && { reached: false };
     if (/^ERR_(OSSL|CRYPTO|TLS_CERT)/.test(cause.code) && !networkHints[cause.code]) {
       const failure = { message: `no connection can be made with this certificate: ${cause.code}`, ...unreached };
@@ -147,6 +151,16 @@ const unread = { text: '', body: undefined, cookies: {}, kind: 'json' as const }
 const neverConnected =
   /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS.*|ERR_OSSL.*|ERR_CRYPTO.*|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_.*)$/;
 
+const howToTrust =
+  'If it is to be trusted, name it in the input for it (ca_certificate), or for all providers with NODE_EXTRA_CA_CERTS.';
+
+/** TLS alerts (RFC 8446 6.2) of a server that does not take the client's certificate, or misses one. */
+const certificateRefused =
+  /^ERR_SSL_\w+_ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_[A-Z]+|UNKNOWN_CA|ACCESS_DENIED)$/;
+
+const certificateHint =
+  'Compare the client certificate, its chain and its dates with what the provider has registered; without one, the provider wants one.';
+
 const networkHints: Record<string, string> = {
   ENOTFOUND: 'The host does not exist, or the DNS server does not know it: check the URL.',
   ECONNREFUSED: 'Nothing listens there: check host and port of the URL.',
@@ -154,12 +168,21 @@ const networkHints: Record<string, string> = {
   CERT_HAS_EXPIRED: "The provider's certificate has expired: the provider has to renew it.",
   CERT_NOT_YET_VALID: "The provider's certificate is not valid yet: check the clock of the broker's machine.",
   ERR_TLS_CERT_ALTNAME_INVALID: "The provider's certificate is for another host: check the URL.",
-  DEPTH_ZERO_SELF_SIGNED_CERT:
-    'The certificate is self-signed: add its authority with NODE_EXTRA_CA_CERTS if it is to be trusted.',
-  SELF_SIGNED_CERT_IN_CHAIN:
-    'The certificate authority is unknown: add it with NODE_EXTRA_CA_CERTS if it is to be trusted.',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    'The certificate authority is unknown: add it with NODE_EXTRA_CA_CERTS if it is to be trusted.',
+  // A server need not say why: Node's own closes without an alert.
+  UND_ERR_SOCKET:
+    'The provider closed the connection. If it lasts: some do that where a client certificate is missing or not accepted.',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    'The provider broke the handshake off: it has no cipher in common with the broker, or wants a client certificate.',
+  DEPTH_ZERO_SELF_SIGNED_CERT: `The certificate is self-signed. ${howToTrust}`,
+  ...Object.fromEntries(
+    [
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      'UNABLE_TO_GET_ISSUER_CERT',
+      'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+      'CERT_SIGNATURE_FAILURE',
+    ].map((code) => [code, `The certificate authority is unknown. ${howToTrust}`]),
+  ),
 };
 
 function byStatus({ status, body, isSuccess }: WireAnswer): Verdict | undefined {

@@ -1,10 +1,12 @@
 import { XMLValidator } from 'fast-xml-parser';
 import { parsePath } from '../templates/path';
+import type { Template } from '../templates/template';
 import type {
   CompiledAssertion,
   CompiledBody,
   CompiledDefinition,
   CompiledStep,
+  CompiledUrl,
   Fields,
   JsonNode,
   ListFields,
@@ -62,7 +64,7 @@ class Compiler {
       definition: source,
       values,
       assertions,
-      ...(discovery && { discovery }),
+      ...(discovery && { discovery: { ...discovery, alwaysNeeded: reader.namesMetadata } }),
       steps,
       token: {
         value: reader.read(token.value, { ...place('token', 'value'), isToken: true }),
@@ -84,7 +86,7 @@ class Compiler {
     return { ...compiled, steps: steps.map((step) => ({ ...step, reads: reader.readsOf(step.spec.id) })) };
   }
 
-  #discovery({ issuer, ca }: NonNullable<ProviderDefinition['discovery']>): CompiledDefinition['discovery'] {
+  #discovery({ issuer, ca }: NonNullable<ProviderDefinition['discovery']>): { issuer: CompiledUrl; ca?: Template } {
     const place = (field: string): Where => ({ at: ['discovery', field], steps: [] });
     return {
       issuer: compileUrl(this.reader, issuer, { ...place('issuer'), inUrl: 'plain' }),

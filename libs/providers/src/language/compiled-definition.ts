@@ -48,7 +48,12 @@ export interface CompiledDefinition {
   readonly values: Fields;
   readonly assertions: ReadonlyMap<string, CompiledAssertion>;
   /** The issuer whose metadata is read. */
-  readonly discovery?: { readonly issuer: CompiledUrl; readonly ca?: Template };
+  readonly discovery?: {
+    readonly issuer: CompiledUrl;
+    readonly ca?: Template;
+    /** Named elsewhere than at the start of a URL, where an input may stand in for it. */
+    readonly alwaysNeeded: boolean;
+  };
   readonly steps: readonly CompiledStep[];
   readonly token: {
     readonly value: Template;

@@ -33,6 +33,8 @@ export class TemplateReader {
   readonly #traits: TraitsOf;
   readonly #used = new Set<string>();
   readonly #reads = new Map<string, CompiledStep['reads']>();
+  /** The issuer's metadata is named elsewhere than at the start of a URL. */
+  namesMetadata = false;
   #stage = new Set<string>();
 
   constructor(private readonly source: ProviderDefinition) {
@@ -113,7 +115,8 @@ export class TemplateReader {
     }
   }
 
-  #use(traits: Traits, { at, steps = [], inUrl, presented }: Where): void {
+  #use(traits: Traits, { at, steps = [], position, inUrl, presented }: Where): void {
+    if (traits.discovery && position !== 'url_lead') this.namesMetadata = true;
     for (const kind of ['inputs', 'values', 'assertions'] as const) {
       for (const name of traits[kind]) this.#used.add(`${kind}.${name}`);
     }
@@ -144,7 +147,7 @@ export class TemplateReader {
       if (!declared(root)) fault(`"${name}" is not declared under ${root}`);
     } else if (root === 'steps' && path.length >= 3) {
       this.#answer(path, where);
-    } else if (root === 'discovery' && path.length === 2) {
+    } else if (root === 'discovery' && path.length >= 2) {
       if (!this.source.discovery) fault(`${named} needs the definition to have discovery: { issuer: … }`);
     } else if ((root === 'now' || root === 'uuid' || root === 'random') && path.length === 1) {
       if (where.presented)

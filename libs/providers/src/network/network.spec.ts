@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { systemClock } from '../clock';
 import { Conversation, capillary, clientSecret } from '../testing/conversation.fixture';
@@ -110,5 +110,34 @@ describe('TLS', () => {
       await new Promise((resolve) => server.close(resolve));
     }
     expect(asked).toBe(0);
+  });
+
+  it.each([
+    ['bad_certificate', 42, 'credentials_refused'],
+    ['unsupported_certificate', 43, 'credentials_refused'],
+    ['certificate_revoked', 44, 'credentials_refused'],
+    ['certificate_expired', 45, 'credentials_refused'],
+    ['certificate_unknown', 46, 'credentials_refused'],
+    ['unknown_ca', 48, 'credentials_refused'],
+    ['access_denied', 49, 'credentials_refused'],
+    ['certificate_required', 116, 'credentials_refused'],
+    ['handshake_failure', 40, 'provider_unavailable'],
+  ])('that a server breaks off with %s, which is about our certificate, is told as that', async (_, alert, code) => {
+    // RFC 8446 5.1 and 6: a record of the kind alert, of TLS 1.2, 2 bytes long, which are "fatal" and the alert.
+    const record = Buffer.from([21, 3, 3, 0, 2, 2, alert]);
+    const server = createTcpServer((socket) => socket.once('data', () => socket.end(record)).on('error', () => {}));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const requester = createTokenRequester({ clock: systemClock, allowedOrigins: [origin] });
+    try {
+      const pending = requester.requestToken(capillary, { base_url: origin, key: 'a', secret: 'b' });
+      await expect(pending).rejects.toMatchObject({
+        code,
+        failure: { hint: expect.stringMatching(/client certificate/) },
+      });
+    } finally {
+      await requester.close();
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 });

@@ -22,11 +22,13 @@ export class IssuerMetadata {
 
   /** @throws ProviderError, or whatever the exchange throws */
   async of(issuer: URL, exchange: Exchange, failures: Failures, tls?: ClientTls): Promise<object> {
-    const known = this.#known.get(issuer.href);
+    // What was read from a server that one client trusts is not for a client that does not.
+    const key = `${issuer.href} ${tls?.ca ?? ''}`;
+    const known = this.#known.get(key);
     if (known && this.clock.monotonic() - known.readAt < freshMs) return known.metadata;
     try {
       const metadata = await this.#read(issuer, exchange, failures, tls);
-      this.#known.set(issuer.href, { metadata, readAt: this.clock.monotonic() });
+      this.#known.set(key, { metadata, readAt: this.clock.monotonic() });
       return metadata;
     } catch (error) {
       if (known) return known.metadata;

@@ -66,7 +66,7 @@ export class RequestScope implements Names {
       case 'assertions':
         return this.#assertions.get(key);
       case 'discovery':
-        return valueAt(this.#metadata, [key]);
+        return valueAt(this.#metadata, [key, ...rest]);
       case 'outputs':
         return this.#outputs.get(key);
       case 'token':

@@ -1,16 +1,18 @@
+import { digest } from '#vault';
 import { systemClock } from '../clock';
 import type { ProviderDefinition } from '../language/definition';
 import { compiledOf } from '../language/read-definition';
 import { Template } from '../templates/template';
 import { RequestScope } from './request-scope';
-import { writeUrl } from './write-request';
+import { trusted, writeUrl } from './write-request';
 
 const noRest = new Template('/');
 
 /**
  * Host and port of every URL that the client's secrets may be sent to, sorted and joined by commas: the context that its
  * secrets are sealed with. The definition sees to it that no secret decides a host, nor an answer one that it does not
- * list; where the issuer's metadata decides, the issuer stands for them. Empty where nothing is sent anywhere.
+ * list; where the issuer's metadata decides, the issuer stands for them. Empty where nothing is sent anywhere. Authorities
+ * that are named in place of the public ones are part of it, by a digest: they say who may pass for such a host.
  *
  * @param plainInputs the client's inputs without its secrets, as `checkInputs` returns them
  * @throws TemplateFault when the inputs do not make a URL
@@ -26,5 +28,11 @@ export function tokenHosts(definition: ProviderDefinition, plainInputs: Readonly
   const issuer = compiled.discovery?.issuer;
   if (issuer && !issuer.lead.isAbsent(scope))
     hosts.push(writeUrl({ ...issuer, rest: noRest }, scope, 'the issuer').host);
-  return [...new Set(hosts)].sort().join(',');
+  const authorities = [compiled.discovery?.ca, ...compiled.steps.map(({ ca }) => ca)].map(
+    (ca) => trusted(ca, scope)?.ca,
+  );
+  const named = authorities
+    .filter((ca) => ca !== undefined)
+    .map((ca) => `ca:${digest('sha256', Buffer.from(ca)).toString('hex')}`);
+  return [...new Set([...hosts, ...named])].sort().join(',');
 }

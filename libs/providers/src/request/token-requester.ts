@@ -83,7 +83,7 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
           ? record.around(id, request, () => network.exchange(request, either))
           : network.exchange(request, either);
       const sent = { sentAt: clock.now(), sentAtMonotonic: clock.monotonic() };
-      if (compiled.discovery) {
+      if (compiled.discovery && needsMetadata(compiled, compiled.discovery, scope)) {
         const issuer = writeUrl(compiled.discovery.issuer, scope, 'the issuer');
         const tls = trusted(compiled.discovery.ca, scope);
         scope.learnMetadata(await metadata.of(issuer, exchange('discovery'), failures, tls));
@@ -134,6 +134,16 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
     },
     close: () => network.close(),
   };
+}
+
+/** The issuer is asked where something depends on its answer: not where it is unknown, or a token URL stands in for it. */
+function needsMetadata(
+  { steps }: CompiledDefinition,
+  { issuer, alwaysNeeded }: NonNullable<CompiledDefinition['discovery']>,
+  scope: RequestScope,
+): boolean {
+  if (issuer.lead.isAbsent(scope)) return false;
+  return alwaysNeeded || steps.some(({ url }) => url.decidedBy === 'discovery' && url.lead.isAbsent(scope));
 }
 
 function misconfigured(message: string, hint: string): ProviderError {

@@ -59,6 +59,8 @@ const accepted = {
 
 /** @throws TemplateFault */
 export function writeUrl({ lead, rest }: CompiledUrl, names: Names, what: string): URL {
+  if (lead.isAbsent(names))
+    throw new TemplateFault(`${what} is missing: ${lead.source} yields nothing with these inputs`);
   const path = rest.render(names);
   const start = lead.render(names);
   // https://host and https://host/ are to give the same URL.
