@@ -1,5 +1,5 @@
 import type { Condition, Text } from '../language/definition';
-import { parsePath, valuesAt } from '../templates/path';
+import { parsePath, textOfElement, valuesAt } from '../templates/path';
 
 /** What a condition looks at. */
 export interface Answer {
@@ -15,7 +15,8 @@ export function holds(condition: Condition, answer: Answer): boolean {
   const { status, path, header, contains } = condition;
   if (status !== undefined && ![status].flat().includes(answer.status)) return false;
   if (path === undefined && header === undefined) return contains === undefined || answer.text.includes(contains);
-  const values = path === undefined ? [headerOf(answer, header!)] : valuesAt(answer.body, parsePath(path) ?? []);
+  const values =
+    path === undefined ? [headerOf(answer, header!)] : valuesAt(answer.body, parsePath(path) ?? []).map(textOfElement);
   const found = values.filter((value) => value !== null && value !== undefined);
   const is = (expected: Text): boolean => found.some((value) => isText(value, expected));
   if (condition.exists && found.length === 0) return false;

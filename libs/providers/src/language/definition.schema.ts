@@ -3,7 +3,8 @@ const line = { type: 'string', maxLength: 1000 };
 const template = { type: 'string', minLength: 1, maxLength: 4096 };
 const name = '^[a-z][a-z0-9_]{0,63}$';
 const wholeSeconds = { type: 'integer', minimum: 1, maximum: 315_360_000 };
-const scalar = { type: ['string', 'number', 'boolean'], minLength: 1, maxLength: 4096 };
+/** It may be empty: some endpoints want a field that is there and says nothing. */
+const scalar = { type: ['string', 'number', 'boolean'], maxLength: 4096 };
 const host = { type: 'string', pattern: '^(\\*\\.)?[a-z0-9-]+(\\.[a-z0-9-]+)*(:[0-9]{1,5})?$', maxLength: 260 };
 
 const templates = { type: 'object', maxProperties: 64, additionalProperties: scalar };

@@ -135,6 +135,43 @@ describe('a definition', () => {
     expect(faults.every((fault) => fault.startsWith('/'))).toBe(true);
   });
 
+  it.each<[string, (d: Doc) => void]>([
+    ['a field that is there and empty', (d) => (d['steps'][0].body = { form: { mfa: '', user: '{{inputs.user}}' } })],
+    ['Basic without a password', (d) => (d['steps'][0].basic = { user: '{{inputs.user}}', pass: '' })],
+    [
+      'a SAML assertion that a value takes out of an answer',
+      (d) => {
+        d['values'] = { saml: '{{ steps.login.text | split: "<a>" | last }}' };
+        const grant_type = 'urn:ietf:params:oauth:grant-type:saml2-bearer';
+        d['steps'][1].body = { form: { grant_type, assertion: '{{ values.saml | base64url }}' } };
+      },
+    ],
+    [
+      'a signature that is the token itself',
+      (d) => {
+        d['values'] = {
+          to_sign: 'AWS4-HMAC-SHA256\n{{now}}',
+          signature: '{{values.to_sign | hmac_sha256: inputs.pass}}',
+        };
+        d['steps'] = [];
+        d['token'].value = '{{values.signature}}';
+      },
+    ],
+  ])('is accepted with %s', (_, change) => expect(faultsAfter(change)).toEqual([]));
+
+  it('says of a field of a form what it may be', () => {
+    const faults = faultsAfter((d) => (d['steps'][0].body = { form: { user: null } }));
+    expect(faults).toEqual(['/steps/0/body/form/user must be string or number or boolean or array, and is empty']);
+  });
+
+  it('is not warned about the id of a key', () => {
+    const definition = structuredClone(valid) as Doc;
+    definition['inputs'].private_key_id = {};
+    definition['present'].headers.x = '{{inputs.private_key_id}}';
+    const { warnings } = readDefinition(stringify(definition));
+    expect(warnings.map(({ pointer }) => pointer)).not.toContain('/inputs/private_key_id');
+  });
+
   it('is refused with all its faults at once', () => {
     const faults = faultsAfter((d) => {
       d['steps'][0].body.json.user = '{{inputs.a}}';

@@ -3,7 +3,7 @@ import type { TemplateReader } from './template-reader';
 
 /** Names that secrets go by. */
 const secretive =
-  /secret|password|passphrase|private_key|api_?key|^key$|(^|_)pin$|(access|refresh|api|bearer)_token$|^token$|jwk/;
+  /secret|password|passphrase|(private_|api_?)key(?!_id)|^key$|(^|_)pin$|(access|refresh|api|bearer)_token$|^token$|jwk/;
 
 /** What a schema cannot say about inputs. */
 export function checkInputSpecs(source: ProviderDefinition, reader: TemplateReader): void {

@@ -33,19 +33,23 @@ const samlGrant = 'urn:ietf:params:oauth:grant-type:saml2-bearer';
 /** What a definition asks for that no definition can have, wherever it says so. */
 export function outOfScope(document: unknown): Fault[] {
   const faults: Fault[] = [];
-  const root = document as { steps?: unknown; present?: unknown } | null;
+  const root = document as { values?: unknown; steps?: unknown; present?: unknown } | null;
   if (typeof root !== 'object' || root === null) return faults;
+  // A value can hand an answer on: which one does is not looked into here.
+  const fetched = /\bsteps\./.test(JSON.stringify(root.values) ?? '') ? /\b(steps|values)\./ : /\bsteps\./;
   walk(root.steps, ['steps'], (at, name, value, parent) => {
     const text = String(value).trim();
     if (name === 'grant_type' && consentGrants.includes(text))
       faults.push({ pointer: pointer(...at), detail: interactiveConsent });
     if (name === 'response_type' && /^code\b/.test(text))
       faults.push({ pointer: pointer(...at), detail: interactiveConsent });
-    if (name === 'grant_type' && text === samlGrant && !/\{\{\s*steps\./.test(JSON.stringify(parent))) {
+    if (name === 'grant_type' && text === samlGrant && !fetched.test(JSON.stringify(parent))) {
       faults.push({ pointer: pointer(...at), detail: samlSignature });
     }
   });
-  walk(document, [], (at, name, value) => {
+  // What is signed in `values` is known: a request of a step, or a token that is a signature (as of Amazon EKS).
+  const { values: _, ...others } = root;
+  walk(others, [], (at, name, value) => {
     if (
       /^oauth_signature(_method)?$/i.test(name) ||
       /^(OAuth\s+(realm|oauth_)|AWS4-HMAC|Hawk\s)/i.test(String(value))

@@ -40,7 +40,11 @@ export function readDefinition(source: string): ReadDefinition {
   const lines = new LineCounter();
   const document = parseDocument(source, { prettyErrors: false, logLevel: 'error', lineCounter: lines });
   const [fault] = document.errors;
-  if (fault) throw refusal(`is not YAML: ${fault.message}`, lines.linePos(fault.pos[0]).line);
+  if (fault) {
+    const { line } = lines.linePos(fault.pos[0]);
+    const hint = source.split('\n')[line - 1]?.includes('{{') ? '; a text with {{ }} in it is best put in quotes' : '';
+    throw refusal(`is not YAML: ${fault.message}${hint}`, line);
+  }
   const withLines = (faults: readonly Fault[]) =>
     faults.slice(0, maxFaults).map((one) => located(one, document, lines));
   const value = asValue(document);

@@ -35,9 +35,12 @@ function faultOf({ instancePath, keyword, params, message, schema, data }: Error
     default:
       break;
   }
-  const choices = keyword === 'oneOf' || keyword === 'anyOf' ? (schema as { required?: string[] }[]) : [];
+  const choices =
+    keyword === 'oneOf' || keyword === 'anyOf' ? (schema as { required?: string[]; type?: string | string[] }[]) : [];
   const names = choices.flatMap((choice) => choice.required ?? []).join(', ');
+  const types = choices.flatMap((choice) => choice.type ?? []).join(' or ');
   if (names) return here(`must have ${keyword === 'oneOf' ? 'exactly ' : ''}one of ${names}`);
+  if (types) return here(`must be ${types}${data === null ? ', and is empty' : ''}`);
   if (keyword === 'pattern') return here(`must match ${params['pattern']}`);
   return here(message ?? keyword);
 }

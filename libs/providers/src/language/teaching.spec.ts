@@ -205,6 +205,10 @@ describe('what is wrong with a definition', () => {
       line: 3,
       detail: expect.stringMatching(/is not YAML/),
     });
+    expect(faultOf('id: a\nurl: {{inputs.x}}/y\n')).toMatchObject({
+      line: 2,
+      detail: expect.stringMatching(/best put in quotes$/),
+    });
     expect(faultOf('- a')).toMatchObject({ detail: expect.stringMatching(/is not a YAML mapping/) });
     expect(faultOf(`a: ${'['.repeat(500)}${']'.repeat(500)}`).detail).toMatch(/levels deep|not YAML/);
     expect(faultOf(`id: acme\ninputs: ${'{a: '.repeat(60)}1${'}'.repeat(60)}`).detail).toMatch(/levels deep/);

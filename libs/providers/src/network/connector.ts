@@ -41,7 +41,8 @@ export function guardedConnector(options: {
 
   return (asked, callback) => {
     const url = new URL(route(new URL(`${asked.protocol}//${asked.host ?? asked.hostname}`).origin));
-    const to = url.host === asked.host ? asked : { ...asked, ...targetOf(url) };
+    // Wherever it is reached, a server has to prove that it is the one that was asked.
+    const to = url.host === asked.host ? asked : { ...asked, ...targetOf(url), servername: asked.hostname };
     if (allowed.has(url)) return unguarded(to, callback);
     if (url.protocol !== 'https:') return callback(new AddressRefused(url, 'is not reached over https'), null);
     // No look-up is made for a literal address.

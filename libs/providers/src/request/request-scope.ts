@@ -3,7 +3,7 @@ import type { Clock } from '../clock';
 import type { Scrubber } from '../failures/scrubber';
 import type { CompiledDefinition } from '../language/compiled-definition';
 import type { WireAnswer } from '../network/network';
-import { type Path, valueAt } from '../templates/path';
+import { type Path, textOfElement, valueAt } from '../templates/path';
 import type { Names } from '../templates/template';
 import { UrlText } from '../templates/text';
 import type { CheckedInputs } from './inputs';
@@ -101,7 +101,7 @@ export class RequestScope implements Names {
 
   #answerPart(answer: WireAnswer | undefined, [part, ...rest]: Path): unknown {
     if (!answer) return undefined;
-    if (part === 'body') return valueAt(answer.body, rest);
+    if (part === 'body') return textOfElement(valueAt(answer.body, rest));
     if (part === 'headers') return valueAt(answer.headers, [String(rest[0]).toLowerCase()]);
     if (part === 'cookies') return valueAt(answer.cookies, rest);
     return part === 'status' ? answer.status : answer.text.trim();

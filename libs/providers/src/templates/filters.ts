@@ -51,7 +51,7 @@ const argumentCounts: Record<string, [least: number, most: number]> = {
   public_key_sha256: [0, 1],
 };
 
-export const filterNames = [...fromLiquid.text, ...fromLiquid.number, 'date', ...Object.keys(own)].sort();
+const filterNames = [...fromLiquid.text, ...fromLiquid.number, 'date', ...Object.keys(own)].sort();
 
 /** What is wrong with a filter's use, if anything. */
 export function filterFault(name: string, argumentCount: number): string | undefined {

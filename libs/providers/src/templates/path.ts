@@ -31,7 +31,15 @@ export function valueAt(value: unknown, path: Path): unknown {
   return valuesAt(value, path)[0];
 }
 
+/** As text, an XML element that has attributes is its text: a server may add some, and a path go on naming the element. */
+export function textOfElement(value: unknown): unknown {
+  const isElement = typeof value === 'object' && value !== null && Object.hasOwn(value, '#text');
+  return isElement ? (value as { '#text': unknown })['#text'] : value;
+}
+
 function inside(parent: unknown, step: string | number): unknown[] {
+  // An element without attributes is nothing but its text.
+  if (step === '#text' && typeof parent === 'string') return [parent];
   if (typeof parent !== 'object' || parent === null) return [];
   if (step === '*') return Array.isArray(parent) ? parent : [];
   const key = typeof step === 'number' && step < 0 && Array.isArray(parent) ? parent.length + step : step;

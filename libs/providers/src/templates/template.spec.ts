@@ -60,8 +60,21 @@ describe('a template', () => {
     expect(new Template('{{steps.s.body.list[9].id}}').isAbsent(names)).toBe(true);
     expect(new Template('{{steps.s.body.list[9].id | base64}}').isAbsent(names)).toBe(true);
     expect(new Template('{{steps.s.body.list[9].id | default: inputs.none}}').isAbsent(names)).toBe(true);
-    expect(render('x{{steps.s.body.list[9].id}}')).toBe('x');
+    expect(render('{{steps.s.body.list[9].id}}')).toBe('');
     expect(new Template('{{inputs.name}}').isAbsent(names)).toBe(false);
+  });
+
+  it('is empty where an input is missing, and fails where an answer lacks what a longer text is made of', () => {
+    expect(render('x{{inputs.none}}')).toBe('x');
+    expect(faultOf('Bearer {{steps.s.body.token}}')).toMatch(/the answer of step s has no body.token$/);
+    expect(render('x{{steps.s.body.token | default: ""}}')).toBe('x');
+  });
+
+  it('signs nothing without a key', () => {
+    for (const text of ['{{ "a" | hmac_sha256: inputs.none | base64 }}', '{{ "a" | hmac_sha1: inputs.none }}']) {
+      expect(new Template(text).isAbsent(names)).toBe(true);
+      expect(faultOf(`x${text}`)).toMatch(/the key of the HMAC is missing/);
+    }
   });
 
   it.each([
@@ -103,6 +116,7 @@ describe('a template', () => {
     ['{% for a in (1..9) %}{% endfor %}', /tags are not part/],
     ['{{ (1..100000000) }}', /not of the form/],
     ['{{inputs.n', /not closed/],
+    ['{{ inputs.n | split: "\\n" }}', /cannot hold a backslash/],
     ['{{ inputs.a == 1 }}', /not of the form/],
     ['{{ inputs[*] }}', /is not a path/],
     ['{{ inputs.key | public_key_sha256 }}', /neither PEM .* nor a JWK/],

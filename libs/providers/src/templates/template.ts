@@ -32,6 +32,8 @@ class Expression {
   /** Texts that stand in it. */
   readonly literals: string[] = [];
   readonly #head: Path | undefined;
+  /** Keys of HMACs. Without its key a signature is not empty, but wrong. */
+  readonly #keys: readonly Path[];
   readonly #value: Value;
 
   constructor(source: string) {
@@ -49,6 +51,8 @@ class Expression {
     this.hasDefault = used.some(({ name }) => name === 'default');
     const first = this.#operand(head);
     this.#head = this.references[0] && first !== head ? this.references[0] : undefined;
+    const keys = used.flatMap(({ name, given }) => (name.startsWith('hmac_') ? given : []));
+    this.#keys = keys.flatMap((key) => (/^["'\d-]/.test(key) ? [] : [parsePath(key) ?? []]));
     const applied = used.map(({ name, given }) => {
       const list = given.map((text) => this.#operand(text)).join(', ');
       return `| ${name}${list ? `: ${list}` : ''}`;
@@ -69,9 +73,20 @@ class Expression {
 
   /** The value it begins with is not there, and nothing is said to stand in. */
   isAbsent(names: Names): boolean {
+    if (this.#keys.some((key) => isMissing(names, key))) return true;
     if (this.#head === undefined) return false;
     if (this.hasDefault) return (this.evaluate(names) ?? '') === '';
-    return (names.at(this.#head) ?? undefined) === undefined;
+    return isMissing(names, this.#head);
+  }
+
+  /** As a part of a longer text, which would go on without it: `Bearer ` and no token. */
+  evaluateInText(names: Names): unknown {
+    const [root, step] = this.#head ?? [];
+    if (root === 'steps' && !this.hasDefault && isMissing(names, this.#head!)) {
+      throw new TemplateFault(`the answer of step ${step} has no ${this.#head!.slice(2).join('.')}`);
+    }
+    if (this.#keys.some((key) => isMissing(names, key))) throw new TemplateFault('the key of the HMAC is missing');
+    return this.evaluate(names);
   }
 
   evaluate(names: Names): unknown {
@@ -85,6 +100,15 @@ class Expression {
     names.derived?.(result, this.references);
     return result;
   }
+}
+
+function unclosed(piece: string): string {
+  const hint = piece.includes('\\') ? '; a text in it cannot hold a backslash' : '';
+  return `has a "{{" that is not closed by "}}"${hint}`;
+}
+
+function isMissing(names: Names, path: Path): boolean {
+  return (names.at(path) ?? undefined) === undefined;
 }
 
 /** A parsed template: text with `{{ … }}` in it. Parse once, render often. */
@@ -111,7 +135,7 @@ export class Template {
     for (const piece of this.#pieces) {
       if (typeof piece !== 'string') continue;
       if (piece.includes('{%')) throw new TemplateFault('has a tag ("{%"): tags are not part of the language');
-      if (piece.includes('{{')) throw new TemplateFault('has a "{{" that is not closed by "}}"');
+      if (piece.includes('{{')) throw new TemplateFault(unclosed(piece));
     }
     const [only] = this.#pieces;
     this.#only = this.#pieces.length === 1 && only instanceof Expression ? only : undefined;
@@ -142,8 +166,9 @@ export class Template {
   /** @throws TemplateFault */
   render(names: Names): string {
     return guarded(this, () => {
+      const value = (piece: Expression) => (this.#only ? piece.evaluate(names) : piece.evaluateInText(names));
       const text = this.#pieces
-        .map((piece) => (typeof piece === 'string' ? piece : escapes[this.position](piece.evaluate(names))))
+        .map((piece) => (typeof piece === 'string' ? piece : escapes[this.position](value(piece))))
         .join('');
       if (text.length > maxTextChars) throw new TemplateFault(`makes a text of more than ${maxTextChars} characters`);
       return text;
