@@ -128,7 +128,7 @@ describe('a client and the versions of its definition', () => {
     ],
     [
       'takes the place of the token',
-      { token: { value: '{{inputs.secret}}', expiry: [{ fixed_s: 60 }] } },
+      { values: { same: '{{inputs.secret}}' }, token: { value: '{{values.same}}', expiry: [{ fixed_s: 60 }] } },
       /what services get/,
     ],
     ['is no secret any more', { inputs: { base_url: { format: 'url' }, client: {}, secret: {} } }, /not be a secret/],

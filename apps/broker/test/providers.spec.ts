@@ -133,7 +133,7 @@ describe('/v1/providers', () => {
   });
 
   it('tells every fault with its pointer, and where known its line, with or without storing', async () => {
-    const bad = { ...acme('bad'), code: 'x', steps: [] };
+    const bad = { ...acme('bad'), code: 'x', steps: 'none' };
     const answer = await room.create(bad);
     expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_definition' } });
     expect(answer.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(

@@ -27,7 +27,8 @@ export function compileUrl(
   });
   const compiled = { lead: template, rest: reader.read(rest, { ...where, position: 'url' }) };
   const isUrlInput = ([root, name]: Path) => root === 'inputs' && reader.isOfFormat(name, 'url');
-  if (compiled.rest.references.some(isUrlInput)) fault('an input of format url can only stand at the start of a url');
+  if (compiled.rest.references.some(({ path }) => isUrlInput(path)))
+    fault('an input of format url can only stand at the start of a url');
   if (compiled.rest.literalText().includes('#')) fault('must not have a fragment');
   if (rest !== '' && !/^[/?]/.test(rest)) fault('what follows the host must begin with "/" or "?"');
   if (!lead) {
@@ -41,7 +42,8 @@ export function compileUrl(
   }
   if (literal) {
     if (literal.includes('@')) fault('must not have a user name');
-    if (template.references.some(isUrlInput)) fault('an input of format url can only stand at the start of a url');
+    if (template.references.some(({ path }) => isUrlInput(path)))
+      fault('an input of format url can only stand at the start of a url');
     if (decidedBy === 'discovery') fault('discovery.… names whole URLs: let the url begin with it');
     if (template.references.length === 0 && !URL.canParse(literal)) fault('has no host');
   } else {

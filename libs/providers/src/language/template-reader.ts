@@ -1,5 +1,5 @@
 import type { Path } from '../templates/path';
-import { type Position, Template } from '../templates/template';
+import { type Position, type Reference, Template } from '../templates/template';
 import { TemplateFault } from '../templates/text';
 import type { CompiledStep, Fields } from './compiled-definition';
 import type { InputFormat, ProviderDefinition } from './definition';
@@ -31,7 +31,7 @@ export class TemplateReader {
   readonly faults: Fault[] = [];
   readonly warnings: Fault[] = [];
   readonly values: Fields;
-  readonly #references = new Map<string, readonly Path[]>();
+  readonly #references = new Map<string, readonly Reference[]>();
   readonly #traits: TraitsOf;
   readonly #used = new Set<string>();
   readonly #reads = new Map<string, CompiledStep['reads']>();
@@ -69,11 +69,15 @@ export class TemplateReader {
   }
 
   get secretValues(): ReadonlySet<string> {
-    return new Set([...this.values.keys()].filter((name) => this.traits([['values', name]]).secrets.size > 0));
+    return new Set(
+      [...this.values.keys()].filter(
+        (name) => this.traits([{ path: ['values', name], hidden: false }]).secrets.size > 0,
+      ),
+    );
   }
 
-  traits(paths: readonly Path[]): Traits {
-    return this.#traits.paths(paths);
+  traits(references: readonly Reference[]): Traits {
+    return this.#traits.of(references);
   }
 
   isOfFormat(inputName: unknown, format: InputFormat): boolean {
@@ -96,11 +100,13 @@ export class TemplateReader {
       return unparsed;
     }
     const { references } = template;
-    for (const path of references) this.#reference(path, where);
+    for (const { path } of references) this.#reference(path, where);
     if (where.own) {
+      // A signature does not tell its key; what it signs is there for all to read.
       const isKey = where.at[0] === 'assertions' && (where.at[2] === 'key' || where.at[2] === 'passphrase');
-      const key = `${where.at[0]}.${where.at[1]}${isKey ? '.key' : ''}`;
-      this.#references.set(key, [...(this.#references.get(key) ?? []), ...references]);
+      const own = isKey ? references.map(({ path }) => ({ path, hidden: true })) : references;
+      const key = `${where.at[0]}.${where.at[1]}`;
+      this.#references.set(key, [...(this.#references.get(key) ?? []), ...own]);
       return template;
     }
     this.#use(this.traits(references), where);
@@ -112,7 +118,8 @@ export class TemplateReader {
   finish(): void {
     for (const kind of ['inputs', 'values', 'assertions'] as const) {
       for (const name of Object.keys(this.source[kind] ?? {})) {
-        if (kind !== 'inputs' && this.traits([[kind, name]]).circular) this.fault([kind, name], 'names itself');
+        if (kind !== 'inputs' && this.traits([{ path: [kind, name], hidden: false }]).circular)
+          this.fault([kind, name], 'names itself');
         if (!this.#used.has(`${kind}.${name}`)) this.warn([kind, name], 'is not used by any template');
       }
     }

@@ -1,4 +1,4 @@
-import type { Path } from '../templates/path';
+import type { Reference } from '../templates/template';
 import type { ProviderDefinition } from './definition';
 
 /** What a template is made from, all that it names by way of others included. */
@@ -29,17 +29,21 @@ export class TraitsOf {
   readonly #known = new Map<string, Traits>();
   readonly #open = new Set<string>();
 
-  /** @param references the paths that a value (`values.a`), an assertion (`assertions.b`) or its key (`assertions.b.key`) names itself */
+  /** @param references what a value (`values.a`) or an assertion (`assertions.b`) names itself */
   constructor(
     private readonly definition: ProviderDefinition,
-    private readonly references: ReadonlyMap<string, readonly Path[]>,
+    private readonly references: ReadonlyMap<string, readonly Reference[]>,
   ) {}
 
-  paths(paths: readonly Path[]): Traits {
-    return paths.map((path) => this.#path(path)).reduce(join, nothing);
+  of(references: readonly Reference[]): Traits {
+    const traits = references.map(({ path, hidden }) => ({
+      ...this.#path(path),
+      ...(hidden && { secrets: nothing.secrets }),
+    }));
+    return traits.reduce(join, nothing);
   }
 
-  #path([root, name]: Path): Traits {
+  #path([root, name]: Reference['path']): Traits {
     const key = String(name);
     if (root === 'inputs') {
       const secret = Object.hasOwn(this.definition.inputs, key) && this.definition.inputs[key]!.secret;
@@ -57,9 +61,7 @@ export class TraitsOf {
     if (known) return known;
     if (this.#open.has(full)) return { ...nothing, circular: true };
     this.#open.add(full);
-    // A signature does not tell its key; what it signs is there for all to read.
-    const keys = { ...this.paths(this.references.get(`${full}.key`) ?? []), secrets: nothing.secrets };
-    const inner = join(this.paths(this.references.get(full) ?? []), keys);
+    const inner = this.of(this.references.get(full) ?? []);
     this.#open.delete(full);
     const traits = { ...inner, [root]: new Set([...inner[root], name]) };
     this.#known.set(full, traits);

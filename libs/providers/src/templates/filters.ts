@@ -41,6 +41,13 @@ for (const algorithm of ['md5', 'sha1', 'sha256', 'sha512'] satisfies DigestAlgo
   own[`hmac_${algorithm}`] = (value, key) => hmac(algorithm, asBytes(key), asBytes(value));
 }
 
+const digests = /^(md5|sha1|sha256|sha512|hmac_\w+|public_key_sha256|cert_sha1|cert_sha256)$/;
+
+/** Whether what went into the filter cannot be told from what comes out of it. */
+export function isOneWay(name: string): boolean {
+  return digests.test(name);
+}
+
 /** How many arguments a filter takes, at least and at most: Liquid itself lets a forgotten one pass. */
 const argumentCounts: Record<string, [least: number, most: number]> = {
   ...Object.fromEntries(['append', 'prepend', 'split', 'default', 'date'].map((name) => [name, [1, 1]])),

@@ -1,5 +1,5 @@
 import { Context, type Liquid, toValueSync, Value } from 'liquidjs';
-import { filterFault, liquid } from './filters';
+import { filterFault, isOneWay, liquid } from './filters';
 import { parsePath, type Path, pathText } from './path';
 import { asText, maxTextChars, TemplateFault, UrlText } from './text';
 
@@ -14,6 +14,13 @@ export interface Names {
   derived?(value: unknown, from: readonly Path[]): void;
 }
 
+/** A path that a template names. */
+export interface Reference {
+  path: Path;
+  /** It goes through a digest, or signs: what it names cannot be told from the text. */
+  hidden: boolean;
+}
+
 const quoted = String.raw`"[^"\\]*"|'[^'\\]*'`;
 const operand = String.raw`(?:${quoted}|-?\d+(?:\.\d+)?|${pathText})`;
 // Quotes may hold "}}"; nothing in it can match in two ways, so that no text takes long to be refused.
@@ -26,7 +33,7 @@ const operands = new RegExp(operand, 'g');
 
 /** One `{{ value | filter: argument }}`. Liquid applies the filters; which value a path names is ours to say. */
 class Expression {
-  readonly references: Path[] = [];
+  readonly references: Reference[] = [];
   readonly hasFilters: boolean;
   readonly hasDefault: boolean;
   /** Texts that stand in it. */
@@ -49,25 +56,26 @@ class Expression {
     }
     this.hasFilters = used.length > 0;
     this.hasDefault = used.some(({ name }) => name === 'default');
-    const first = this.#operand(head);
-    this.#head = this.references[0] && first !== head ? this.references[0] : undefined;
+    const lastDigest = used.findLastIndex(({ name }) => isOneWay(name));
+    const first = this.#operand(head, lastDigest >= 0);
+    this.#head = first !== head ? this.references[0]?.path : undefined;
     const keys = used.flatMap(({ name, given }) => (name.startsWith('hmac_') ? given : []));
     this.#keys = keys.flatMap((key) => (/^["'\d-]/.test(key) ? [] : [parsePath(key) ?? []]));
-    const applied = used.map(({ name, given }) => {
-      const list = given.map((text) => this.#operand(text)).join(', ');
+    const applied = used.map(({ name, given }, index) => {
+      const list = given.map((text) => this.#operand(text, index <= lastDigest)).join(', ');
       return `| ${name}${list ? `: ${list}` : ''}`;
     });
     this.#value = new Value([first, ...applied].join(' '), liquid as Liquid);
   }
 
   /** A path becomes the variable `v0`, `v1` …, a literal stays. */
-  #operand(text: string): string {
+  #operand(text: string, hidden: boolean): string {
     if (/^["']/.test(text)) this.literals.push(text.slice(1, -1));
     if (/^["'\d-]/.test(text)) return text;
     const path = parsePath(text);
     if (!path || path.includes('*'))
       throw new TemplateFault(`"${text}" is not a path such as steps.token.body.list[0]`);
-    this.references.push(path);
+    this.references.push({ path, hidden });
     return `v${this.references.length - 1}`;
   }
 
@@ -90,14 +98,17 @@ class Expression {
   }
 
   evaluate(names: Names): unknown {
-    const values = this.references.map((path) => names.at(path));
+    const values = this.references.map(({ path }) => names.at(path));
     if (!this.hasFilters && this.#head) return values[0];
     const scope = Object.assign(
       Object.create(null) as Record<string, unknown>,
       Object.fromEntries(values.map((value, index) => [`v${index}`, value])),
     );
     const result: unknown = toValueSync(this.#value.value(new Context(scope, liquid.options)));
-    names.derived?.(result, this.references);
+    names.derived?.(
+      result,
+      this.references.map(({ path }) => path),
+    );
     return result;
   }
 }
@@ -114,7 +125,7 @@ function isMissing(names: Names, path: Path): boolean {
 /** A parsed template: text with `{{ … }}` in it. Parse once, render often. */
 export class Template {
   /** Every path that the template names. */
-  readonly references: readonly Path[];
+  readonly references: readonly Reference[];
   readonly #pieces: readonly (string | Expression)[];
   /** The expression, when the template is that and nothing else. */
   readonly #only: Expression | undefined;
@@ -155,7 +166,7 @@ export class Template {
   get alternatives(): { paths: readonly Path[]; literals: readonly string[] } | undefined {
     const only = this.#only;
     if (!only || (only.hasFilters && !/^[^|]*(\|\s*default\s*:[^|]*)+$/.test(this.source))) return undefined;
-    return { paths: only.references, literals: only.literals };
+    return { paths: only.references.map(({ path }) => path), literals: only.literals };
   }
 
   /** It stands for one value, and that value is not there: the field which holds the template is to be left out. */
