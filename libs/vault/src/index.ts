@@ -7,6 +7,8 @@ export {
   readCertificate,
   readPrivateKey,
   restorePem,
+  sign,
+  type SignatureAlgorithm,
   signingAlgorithm,
   UnusableKey,
 } from './key-material';

@@ -1,10 +1,11 @@
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { constants, createHash, generateKeyPairSync, verify } from 'node:crypto';
 import { inspect } from 'node:util';
 import {
   publicKeySha256,
   readCertificate,
   readPrivateKey,
   restorePem,
+  sign,
   signingAlgorithm,
   UnusableKey,
 } from './key-material';
@@ -45,6 +46,19 @@ describe('a private key', () => {
   it('signs with the algorithm that it is for', () => {
     expect([rsa, ec, ed].map(({ privateKey }) => signingAlgorithm(privateKey))).toEqual(['RS256', 'ES384', 'EdDSA']);
     expect(signingAlgorithm(generateKeyPairSync('x25519').privateKey)).toBeUndefined();
+  });
+
+  it('signs texts in each way that there is, with a key of that kind only', () => {
+    const text = Buffer.from('to sign');
+    const pss = { key: rsa.publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+    expect(verify('sha256', text, rsa.publicKey, sign('RS256', text, new Secret(pem)))).toBe(true);
+    expect(
+      verify('sha512', text, rsa.publicKey, sign('RS512', text, new Secret(encrypted), new Secret('open sesame'))),
+    ).toBe(true);
+    expect(verify('sha256', text, pss, sign('PS256', text, new Secret(pem)))).toBe(true);
+    const edPem = new Secret(ed.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    expect(verify(null, text, ed.publicKey, sign('Ed25519', text, edPem))).toBe(true);
+    expect(() => sign('RS256', text, edPem)).toThrow(/is no rsa key/);
   });
 
   it.each([

@@ -1,9 +1,11 @@
 import {
+  constants,
   createHash,
   createPrivateKey,
   createPublicKey,
   type JsonWebKey,
   type KeyObject,
+  sign as signBytes,
   X509Certificate,
 } from 'node:crypto';
 import type { Secret } from './secret';
@@ -77,6 +79,19 @@ export function signingAlgorithm(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'rsa-pss') return 'PS256';
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
   return key.asymmetricKeyType === 'ec' ? curves[curve] : undefined;
+}
+
+export type SignatureAlgorithm = 'RS256' | 'RS512' | 'PS256' | 'Ed25519';
+
+/** Signs bytes as RFC 7518 3.3 and 3.5 and RFC 8037 say. @throws UnusableKey */
+export function sign(algorithm: SignatureAlgorithm, bytes: Uint8Array, key: Secret, passphrase?: Secret): Buffer {
+  const privateKey = readPrivateKey(key, passphrase).key;
+  const wanted = algorithm === 'Ed25519' ? 'ed25519' : 'rsa';
+  if (privateKey.asymmetricKeyType !== wanted) throw new UnusableKey(`is no ${wanted} key`);
+  if (algorithm === 'Ed25519') return signBytes(null, bytes, privateKey);
+  const padding = algorithm === 'PS256' ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING;
+  const options = algorithm === 'PS256' ? { padding, saltLength: 32 } : { padding };
+  return signBytes(algorithm === 'RS512' ? 'sha512' : 'sha256', bytes, { key: privateKey, ...options });
 }
 
 /** SHA-256 of the public half (SPKI DER) of a private key: Snowflake's and others' fingerprint. @throws UnusableKey */

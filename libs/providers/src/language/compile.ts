@@ -130,6 +130,7 @@ class Compiler {
     return {
       spec,
       url: compileUrl(reader, spec.url, { ...place('url'), ...inUrl }, spec.hosts),
+      hosts: (spec.hosts ?? []).map((text, i) => this.#host(text, place('hosts', i))),
       query: this.#lists(spec.query, { ...place('query'), ...inUrl }),
       headers: this.#fields(spec.headers, place('headers')),
       ...(spec.basic && {
@@ -152,6 +153,15 @@ class Compiler {
       assertions: reader.endStage(),
       reads: 'nothing',
     };
+  }
+
+  #host(text: string, place: Where): Template {
+    const template = this.reader.read(text, { ...place, position: 'url_lead' });
+    for (const { path } of template.references) {
+      const isHost = (['url', 'host'] as const).some((format) => this.reader.isOfFormat(path[1], format));
+      if (!isHost) this.reader.fault(place.at, `"${path[1]}" is not an input of format url or host`);
+    }
+    return template;
   }
 
   #body(body: BodySpec, place: Where): CompiledBody {

@@ -16,6 +16,8 @@ export interface CompiledUrl {
 export interface CompiledStep {
   readonly spec: StepSpec;
   readonly url: CompiledUrl;
+  /** The only hosts that an answer may name: names, or the host of an input. */
+  readonly hosts: readonly Template[];
   readonly query: ListFields;
   readonly headers: Fields;
   readonly basic?: { readonly user: Template; readonly pass: Template };

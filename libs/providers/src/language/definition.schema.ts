@@ -7,6 +7,8 @@ const wholeSeconds = { type: 'integer', minimum: 1, maximum: 315_360_000 };
 const scalar = { type: ['string', 'number', 'boolean'], maxLength: 4096 };
 const host = { type: 'string', pattern: '^(\\*\\.)?[a-z0-9-]+(\\.[a-z0-9-]+)*(:[0-9]{1,5})?$', maxLength: 260 };
 
+const hostOfInput = { type: 'string', pattern: '^\\{\\{\\s*inputs\\.[a-z][a-z0-9_]{0,63}\\s*\\}\\}$' };
+
 const templates = { type: 'object', maxProperties: 64, additionalProperties: scalar };
 const namedTemplates = { ...templates, propertyNames: { pattern: name } };
 const lists = {
@@ -44,7 +46,7 @@ const input = object({
   default: line,
   enum: { type: 'array', items: line, minItems: 1 },
   suggest: { type: 'array', items: line },
-  format: { enum: ['url', 'host', 'private_key', 'certificate', 'json'] },
+  format: { enum: ['url', 'host', 'path', 'private_key', 'certificate', 'json'] },
   hosts: { type: 'array', minItems: 1, maxItems: 64, items: host },
   needs: { type: 'array', items: line },
 });
@@ -88,7 +90,7 @@ const step = object(
     id: { type: 'string', pattern: name },
     method: { enum: ['GET', 'POST', 'PUT', 'PATCH'] },
     url: template,
-    hosts: { type: 'array', minItems: 1, maxItems: 64, items: host },
+    hosts: { type: 'array', minItems: 1, maxItems: 64, items: { anyOf: [host, hostOfInput] } },
     query: lists,
     secrets_in_url: { type: 'boolean' },
     headers: headerTemplates,
@@ -126,6 +128,7 @@ const expiry = {
   ...object({
     in: template,
     unit: { enum: ['s', 'ms', 'min', 'h', 'd', 'auto', 'hms', 'dhm', 'iso'] },
+    never_if: { type: 'array', items: scalar, minItems: 1, maxItems: 8 },
     at: template,
     format: { enum: ['auto', 'iso', 'epoch_s', 'epoch_ms', 'http'] },
     jwt_exp: { const: true },
@@ -133,7 +136,7 @@ const expiry = {
     never: { const: true },
   }),
   oneOf: expiryKinds.map((kind) => ({ required: [kind] })),
-  dependentRequired: { unit: ['in'], format: ['at'] },
+  dependentRequired: { unit: ['in'], never_if: ['in'], format: ['at'] },
 };
 
 const errorRule = object(

@@ -29,7 +29,7 @@ export type Text = string | number | boolean;
 /** A list repeats the field. */
 export type Lists = Readonly<Record<string, Text | readonly Text[]>>;
 
-export type InputFormat = 'url' | 'host' | 'private_key' | 'certificate' | 'json';
+export type InputFormat = 'url' | 'host' | 'path' | 'private_key' | 'certificate' | 'json';
 
 export interface InputSpec {
   readonly title?: string;
@@ -63,7 +63,7 @@ export interface StepSpec {
   readonly id: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
   readonly url: string;
-  /** Where an earlier answer names the host: the only ones that it may name. */
+  /** Where an earlier answer names the host: the only ones that it may name. `{{inputs.NAME}}` is the host of that input. */
   readonly hosts?: readonly string[];
   readonly query?: Lists;
   readonly secrets_in_url?: boolean;
@@ -102,7 +102,7 @@ export interface TokenSpec {
 }
 
 export type ExpirySpec =
-  | { readonly in: string; readonly unit?: LifeUnit }
+  | { readonly in: string; readonly unit?: LifeUnit; readonly never_if?: readonly Text[] }
   | { readonly at: string; readonly format?: TimeFormat }
   | { readonly jwt_exp: true }
   | { readonly fixed_s: number }

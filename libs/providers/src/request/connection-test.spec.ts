@@ -67,6 +67,21 @@ describe('a connection test', () => {
     });
   });
 
+  it('masks the parts of a JSON input', async () => {
+    const { definition } = readDefinition(`
+id: file
+inputs: { base: { format: url }, file: { format: json, secret: true } }
+steps: [{ id: s, method: POST, url: '{{inputs.base}}/t', body: { json: { id: '{{inputs.file.id}}', key: '{{inputs.file.inner.key}}', all: '{{inputs.file.inner}}' } } }]
+token: { value: '{{steps.s.body.t}}', expiry: [{ fixed_s: 60 }] }
+present: {}
+`);
+    talk.answer = { status: 400, body: { error: 'bad key canary-part-1 of canary-part-2' } };
+    const file = JSON.stringify({ id: 'canary-id', inner: { key: 'canary-part-1', list: ['canary-part-2'] } });
+    const test = await talk.requester.tryOut(definition, { base: talk.provider.origin, file });
+    expect(test.failure?.providerWords).toBe('{"error":"bad key [secret] of [secret]"}');
+    expect(JSON.stringify(test)).not.toContain('canary');
+  });
+
   it('masks what stands in a URL, in Basic, in XML and in text', async () => {
     const { definition } = readDefinition(`
 id: leaky

@@ -76,6 +76,8 @@ function valueFault(spec: InputSpec, value: string, allowed: AllowedOrigins): st
       return urlInputFault(spec, value, allowed);
     case 'host':
       return hostInputFault(spec, value, allowed);
+    case 'path':
+      return pathInputFault(value);
     case 'private_key':
       return keyFault(() => readPrivateKey(new Secret(value), new Secret('any')));
     case 'certificate':
@@ -85,6 +87,12 @@ function valueFault(spec: InputSpec, value: string, allowed: AllowedOrigins): st
     default:
       return undefined;
   }
+}
+
+function pathInputFault(value: string): string | undefined {
+  const segments = value.split('/');
+  const fits = segments.every((segment) => /^[\w.~-]+$/.test(segment) && segment !== '.' && segment !== '..');
+  return fits ? undefined : 'must be segments of A-Z a-z 0-9 . _ ~ -, with "/" between them, such as team/approle';
 }
 
 /** Whether an encrypted key opens is known only with its passphrase, which is another input. */

@@ -76,6 +76,12 @@ describe('the life of a token', () => {
     expect(await talk.failure({ body: { t: 'canary' } }, definition)).toMatchObject({ code: 'provider_misconfigured' });
   });
 
+  it.each([0, -1, '0'])('told as %j means no end where the definition says so', async (value) => {
+    const definition = expiring({ in: '{{steps.token.body.l}}', never_if: [0, -1] });
+    expect((await talk.issued({ t: 'x', l: value }, definition)).lifeSeconds).toBe(315_360_000);
+    expect((await talk.issued({ t: 'x', l: 60 }, definition)).lifeSeconds).toBe(60);
+  });
+
   const soon = (format: (date: Date) => unknown) => () =>
     format(new Date(Math.ceil(Date.now() / 1000) * 1000 + 600_000));
   const withOffset = (date: Date) => `${new Date(date.getTime() + 19_800_000).toISOString().slice(0, -1)}+0530`;

@@ -36,7 +36,10 @@ export function lifeSeconds(
   let told: number | undefined;
   for (const [index, entry] of expiry.entries()) {
     const value = () => lives[index]?.value(names);
-    if ('in' in entry) told = relative(value(), entry.unit ?? 's');
+    if ('in' in entry)
+      told = entry.never_if?.some((text) => isText(value(), text))
+        ? tenYearsSeconds
+        : relative(value(), entry.unit ?? 's');
     else if ('at' in entry) told = secondsUntil(pointInTime(value(), entry.format ?? 'auto'), now);
     else if ('fixed_s' in entry) told = entry.fixed_s;
     else if ('never' in entry) told = tenYearsSeconds;
@@ -46,6 +49,10 @@ export function lifeSeconds(
   if (told === undefined) return undefined;
   const byJwt = expiry.some((entry) => 'jwt_exp' in entry) ? jwtSeconds(token, told, now) : undefined;
   return Math.min(told, byJwt ?? told, definition.renew?.max_ttl_s ?? tenYearsSeconds);
+}
+
+function isText(value: unknown, expected: unknown): boolean {
+  return (value ?? undefined) !== undefined && String(value) === String(expected);
 }
 
 function providerNow({ sentAt, providerDate }: Moment): number {

@@ -28,7 +28,8 @@ export class RequestScope implements Names {
     const { inputs } = compiled.definition;
     for (const [name, text] of Object.entries(plain)) {
       const format = inputs[name]?.format;
-      this.#inputs.set(name, format === 'url' || format === 'host' ? new UrlText(text) : text);
+      const inUrls = format === 'url' || format === 'host' || format === 'path';
+      this.#inputs.set(name, inUrls ? new UrlText(text, format) : text);
     }
     for (const [name, value] of Object.entries(secret)) this.#inputs.set(name, value);
   }
@@ -86,6 +87,7 @@ export class RequestScope implements Names {
   derived(value: unknown, from: readonly Path[]): void {
     if (!this.scrubber || !from.some((path) => this.#isSecret(path))) return;
     if (typeof value === 'string') this.scrubber.add(value);
+    if (Array.isArray(value)) for (const part of value) if (typeof part === 'string') this.scrubber.add(part);
     if (value instanceof Uint8Array) {
       this.scrubber.add(Buffer.from(value).toString('hex'));
       this.scrubber.add(Buffer.from(value).toString('base64'));
@@ -122,11 +124,18 @@ export class RequestScope implements Names {
     const input = this.#inputs.get(name);
     if (!this.#documents.has(name)) this.#documents.set(name, parsed(input));
     const part = valueAt(this.#documents.get(name), path);
-    if (!(input instanceof Secret) || typeof part !== 'string') return part;
-    // An address in a service account is no secret by itself, but a private key is: what has line breaks is added in parts.
-    if (part.includes('\n')) for (const line of part.split('\n')) this.scrubber?.add(line);
-    return new Secret(part);
+    if (!(input instanceof Secret)) return part;
+    for (const text of textsIn(part)) {
+      // A key is echoed whole or by the line.
+      for (const piece of [text, ...text.split('\n')]) this.scrubber?.add(piece);
+    }
+    return typeof part === 'string' ? new Secret(part) : part;
   }
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
 function parsed(input: string | Secret | UrlText | undefined): unknown {

@@ -4,7 +4,7 @@ import type { ProviderDefinition } from '../language/definition';
 import { compiledOf } from '../language/read-definition';
 import { Template } from '../templates/template';
 import { RequestScope } from './request-scope';
-import { trusted, writeUrl } from './write-request';
+import { hostsOf, trusted, writeUrl } from './write-request';
 
 const noRest = new Template('/');
 
@@ -20,8 +20,9 @@ const noRest = new Template('/');
 export function tokenHosts(definition: ProviderDefinition, plainInputs: Readonly<Record<string, string>>): string {
   const compiled = compiledOf(definition);
   const scope = new RequestScope(compiled, { plain: { ...plainInputs }, secret: {} }, systemClock);
-  const hosts = compiled.steps.flatMap(({ spec, url }) => {
-    if (url.decidedBy === 'answer') return spec.hosts ?? [];
+  const hosts = compiled.steps.flatMap((step) => {
+    const { spec, url } = step;
+    if (url.decidedBy === 'answer') return hostsOf(step, scope);
     if (url.decidedBy === 'discovery' && url.lead.isAbsent(scope)) return [];
     return [new URL(writeUrl({ ...url, rest: noRest }, scope, `the URL of step ${spec.id}`)).host];
   });

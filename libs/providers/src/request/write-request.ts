@@ -15,12 +15,12 @@ export function writeRequest(
   allowed: AllowedOrigins,
   scrubber: Scrubber,
 ): WireRequest {
-  const { id, method, hosts, response, expect_status: expectStatus } = step.spec;
+  const { id, method, response, expect_status: expectStatus } = step.spec;
   const url = writeUrl(step.url, names, `the URL of step ${id}`);
   for (const [name, value] of listed(step.query, names)) url.searchParams.append(name, value);
   const fault = urlFault(url, allowed);
   if (fault !== undefined) throw notSent(`the URL of step ${id} ${fault}`);
-  const stray = step.url.decidedBy === 'answer' && hostFault(url, hosts, allowed);
+  const stray = step.url.decidedBy === 'answer' && hostFault(url, hostsOf(step, names), allowed);
   if (stray)
     throw notSent(`the URL of step ${id} ${stray}`, "Add the host to the step's hosts if it is the provider's.");
   // The answer's limit of 64 KB is easier to keep when nothing has to be inflated.
@@ -29,7 +29,8 @@ export function writeRequest(
   const [type, body] = writeBody(step, names);
   if (type) headers['content-type'] = type;
   for (const [name, value] of Object.entries(writeHeaders(step.headers, names))) headers[name.toLowerCase()] = value;
-  if (step.basic) {
+  // Without user and password there is nobody to name.
+  if (step.basic && !(step.basic.user.isAbsent(names) && step.basic.pass.isAbsent(names))) {
     const credentials = basic(step.basic, step.spec.basic?.encode ?? 'plain', names);
     scrubber.add(credentials);
     headers['authorization'] = `Basic ${credentials}`;
@@ -56,6 +57,14 @@ const accepted = {
   form: 'application/x-www-form-urlencoded, */*',
   text: '*/*',
 };
+
+/** The hosts that an answer may name in the step's URL. */
+export function hostsOf({ hosts }: CompiledStep, names: Names): string[] {
+  return hosts.map((template) => {
+    const text = template.render(names);
+    return URL.canParse(text) ? new URL(text).host : text;
+  });
+}
 
 /** @throws TemplateFault */
 export function writeUrl({ lead, rest }: CompiledUrl, names: Names, what: string): URL {
@@ -124,8 +133,7 @@ export function writeJson(node: JsonNode, names: Names): unknown {
       .map((value) => writeJson(value, names));
   }
   if (!(node instanceof Template)) return node;
-  const value = node.value(names);
-  return typeof value === 'number' || typeof value === 'boolean' ? value : asText(value);
+  return asJson(node.value(names));
 }
 
 /** The authorities that are trusted in place of the public ones, if any are named. @throws TemplateFault */
@@ -149,11 +157,27 @@ function writeTls({ mtls, ca }: CompiledStep, names: Names): ClientTls | undefin
   }
 }
 
+/** A list or an object, of an answer or of a JSON input, goes in as it is: its texts stay texts. */
+function asJson(value: unknown): unknown {
+  const isPlain = typeof value === 'object' && value !== null && (Array.isArray(value) || isDictionary(value));
+  if (isPlain || typeof value === 'number' || typeof value === 'boolean') return value;
+  return asText(value);
+}
+
+function isDictionary(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 function listed(fields: ListFields, names: Names): [string, string][] {
   return [...fields].flatMap(([name, templates]) =>
     templates
       .filter((template) => !template.isAbsent(names))
-      .map((template): [string, string] => [name, template.render(names)]),
+      .flatMap((template): [string, string][] => {
+        const value = template.value(names);
+        const texts = Array.isArray(value) ? value.map(asText) : [template.render(names)];
+        return texts.map((text) => [name, text]);
+      }),
   );
 }
 

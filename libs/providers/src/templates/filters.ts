@@ -6,9 +6,20 @@ import {
   hmac,
   publicKeySha256,
   Secret,
+  sign,
+  type SignatureAlgorithm,
   UnusableKey,
 } from '#vault';
 import { asBytes, asText, maxTextChars, TemplateFault } from './text';
+
+/** Signatures over a text; JWTs are `assertions`. */
+const signatureAlgorithms: Record<string, SignatureAlgorithm> = {
+  sign_rs256: 'RS256',
+  sign_rs512: 'RS512',
+  sign_ps256: 'PS256',
+  sign_ed25519: 'Ed25519',
+};
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 type Filter = (...given: any[]) => unknown;
 
@@ -27,21 +38,24 @@ const own: Record<string, Filter> = {
   base64: (value) => Buffer.from(asBytes(value)).toString('base64'),
   base64url: (value) => Buffer.from(asBytes(value)).toString('base64url'),
   base64_decode: (value) => Buffer.from(asText(value), 'base64'),
+  text: (value) => decoder.decode(asBytes(value)),
   hex: (value) => Buffer.from(asBytes(value)).toString('hex'),
   hex_decode: (value) => Buffer.from(asText(value), 'hex'),
   url_encode: (value) => encodeURIComponent(asText(value)),
   form_encode: (value) => new URLSearchParams([['', asText(value)]]).toString().slice(1),
-  public_key_sha256: (value, passphrase) =>
-    publicKeySha256(new Secret(asText(value)), (passphrase ?? '') === '' ? undefined : new Secret(asText(passphrase))),
+  public_key_sha256: (value, passphrase) => publicKeySha256(new Secret(asText(value)), secretOf(passphrase)),
   cert_sha1: (value) => certificateThumbprint(asText(value), 'sha1'),
   cert_sha256: (value) => certificateThumbprint(asText(value), 'sha256'),
 };
+for (const [name, algorithm] of Object.entries(signatureAlgorithms)) {
+  own[name] = (value, key, passphrase) => sign(algorithm, asBytes(value), secretOf(key)!, secretOf(passphrase));
+}
 for (const algorithm of ['md5', 'sha1', 'sha256', 'sha512'] satisfies DigestAlgorithm[]) {
   own[algorithm] = (value) => digest(algorithm, asBytes(value));
   own[`hmac_${algorithm}`] = (value, key) => hmac(algorithm, asBytes(key), asBytes(value));
 }
 
-const digests = /^(md5|sha1|sha256|sha512|hmac_\w+|public_key_sha256|cert_sha1|cert_sha256)$/;
+const digests = /^(sign_\w+|md5|sha1|sha256|sha512|hmac_\w+|public_key_sha256|cert_sha1|cert_sha256)$/;
 
 /** Whether what went into the filter cannot be told from what comes out of it. */
 export function isOneWay(name: string): boolean {
@@ -56,6 +70,7 @@ const argumentCounts: Record<string, [least: number, most: number]> = {
   replace: [2, 2],
   slice: [1, 2],
   public_key_sha256: [0, 1],
+  ...Object.fromEntries(Object.keys(signatureAlgorithms).map((name) => [name, [1, 2]])),
 };
 
 const filterNames = [...fromLiquid.text, ...fromLiquid.number, 'date', ...Object.keys(own)].sort();
@@ -104,6 +119,10 @@ function register(name: string, filter: Filter, convert: (value: unknown, index:
       throw new TemplateFault(`the filter "${name}" cannot be applied to this value`);
     }
   });
+}
+
+function secretOf(value: unknown): Secret | undefined {
+  return (value ?? '') === '' ? undefined : new Secret(asText(value));
 }
 
 function isNumber(value: unknown): value is number {

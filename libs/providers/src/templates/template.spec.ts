@@ -6,7 +6,13 @@ import { type Names, type Position, Template } from './template';
 import { TemplateFault, UrlText } from './text';
 
 const root = {
-  inputs: { name: 'a b/ü&"', key: new Secret('canary-77'), host: new UrlText('h.example:8443'), dots: '..', n: '7' },
+  inputs: {
+    name: 'a b/ü&"',
+    key: new Secret('canary-77'),
+    host: new UrlText('h.example:8443', 'host'),
+    dots: '..',
+    n: '7',
+  },
   steps: {
     s: { body: JSON.parse('{"list":[{"id":7}],"ok":true,"a:b":{"@c":"d"},"odd name":1,"__proto__":{"x":"own"}}') },
   },
@@ -90,6 +96,7 @@ describe('a template', () => {
     ],
     ['{{ "4a656665" | hex_decode | base64url }}', 'SmVmZQ'],
     ['{{ "SmVmZQ==" | base64_decode | hex }}', '4a656665'],
+    ['{{ "SmVmZQ==" | base64_decode | text | upcase }}', 'JEFE'],
     ['{{ now | date: "%Y-%m-%dT%H:%M:%SZ" }}', '2026-11-24T14:30:00Z'],
     ['{{ now | plus: 604800 | date: "%Y-%m-%d" }}', '2026-12-01'],
     ['{{ now | times: 1000 }}', '1795530600000'],
@@ -119,6 +126,8 @@ describe('a template', () => {
     ['{{ inputs.n | split: "\\n" }}', /cannot hold a backslash/],
     ['{{ inputs.a == 1 }}', /not of the form/],
     ['{{ inputs[*] }}', /is not a path/],
+    ['{{ "x" | sign_rs256: inputs.key }}', /neither PEM .* nor a JWK/],
+    ['{{ "ff" | hex_decode | text }}', /"text" cannot be applied/],
     ['{{ inputs.key | public_key_sha256 }}', /neither PEM .* nor a JWK/],
   ])('%s is refused, and says why', (text, expected) => expect(faultOf(text)).toMatch(expected));
 

@@ -221,7 +221,7 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 
 const escapes: Record<Position, (value: unknown) => string> = {
   text: asText,
-  url: escapeForUrl,
+  url: (value) => (value instanceof UrlText && value.kind === 'path' ? value.text : escapeForUrl(value)),
   // What may stand here is checked when the definition is read: URLs and hosts, which are taken as they are, and names.
   authority: (value) => (value instanceof UrlText ? value.text : escapeForUrl(value)),
   // What may stand here is a whole URL, up to where the template goes on.

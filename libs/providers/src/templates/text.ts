@@ -1,8 +1,11 @@
 import { Secret } from '#vault';
 
-/** A URL or a host that was checked as a whole, and goes into a URL as it stands. */
+/** A part of a URL that was checked as a whole, and goes into the place that it is for as it stands. */
 export class UrlText {
-  constructor(readonly text: string) {}
+  constructor(
+    readonly text: string,
+    readonly kind: 'url' | 'host' | 'path',
+  ) {}
 }
 
 /** A template that does not parse, or cannot be rendered with these values. The message never holds a value. */
