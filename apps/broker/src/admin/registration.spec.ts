@@ -1,4 +1,4 @@
-import type { IssuedToken } from '#providers';
+import { type IssuedToken, Throttled } from '#providers';
 import type { ClientRecord } from '#registry';
 import { Registration } from './registration';
 
@@ -19,7 +19,11 @@ describe('a registration overtaken by another change', () => {
         load: async () => ({ ...present, definition, inputs: async () => ({}) }),
         update: async () => record,
       } as never,
-      tokens: { admit: async () => told.push('admitted'), change: async () => told.push('changed') } as never,
+      tokens: {
+        admit: async () => told.push('admitted'),
+        change: async () => told.push('changed'),
+        tryOut: (_definition: unknown, _plain: unknown, ask: () => unknown) => ask(),
+      } as never,
       requestToken: async () => ({}) as IssuedToken,
       allowedOrigins: [],
       logger: { warn: (fault: object) => told.push(JSON.stringify(fault)) } as never,
@@ -27,4 +31,23 @@ describe('a registration overtaken by another change', () => {
     await registration.change(record as unknown as ClientRecord, 1, { inputs: {} }, true, { actor: 'a' });
     expect(told).toEqual(expected);
   });
+});
+
+it('a trial that the quota of the provider has no room for is not made, and nothing is stored', async () => {
+  const definition = { id: 'p', inputs: {}, steps: [], token: { value: '', expiry: [] }, present: { headers: {} } };
+  const done: string[] = [];
+  const registration = new Registration({
+    clients: {
+      definition: () => definition,
+      exists: async () => false,
+      register: async () => done.push('stored'),
+    } as never,
+    tokens: { tryOut: () => Promise.reject(new Throttled({ message: 'used up', retryAfterSeconds: 7 })) } as never,
+    requestToken: async () => (done.push('asked'), {}) as IssuedToken,
+    allowedOrigins: [],
+    logger: {} as never,
+  });
+  const created = registration.register({ name: 'eu', provider: 'p', inputs: {} }, true, { actor: 'a' });
+  await expect(created).rejects.toMatchObject({ code: 'throttled', failure: { retryAfterSeconds: 7 } });
+  expect(done).toEqual([]);
 });
