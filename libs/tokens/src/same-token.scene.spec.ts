@@ -139,3 +139,17 @@ describe('a client that may have tokens for ten minutes, of a provider that repe
     expect(await readFor(scene, provider, 3 * 3_600)).toBe(0);
   });
 });
+
+describe('a token that is made without asking anyone', () => {
+  it('is as new as its maker says, were it the same each time, and takes nothing of a quota', async () => {
+    const scene = new Scene();
+    const renew = { quota: { requests: 1, per_s: 86_400 } };
+    scene.known = { definition: { ...scene.client('c').definition, steps: [], renew } };
+    scene.issue = () => ({ text: 'the key itself', lifeSeconds: 300 });
+    for (let second = 0; second < 1_000; second++) {
+      await scene.pass(1);
+      expect((await scene.service.get('c')).accessToken).toBe('the key itself');
+    }
+    expect(scene.heard).toEqual(['fresh']);
+  });
+});
