@@ -158,7 +158,7 @@ describe("the provider's quota", () => {
         new TokenService({
           ...{ store, vault: scene.vault, clock },
           loadClient: async (id) => {
-            const definition = { id: id.split('/')[0], steps, renew: { quota } } as never;
+            const definition = { id: id.split('/')[0], steps, token: { expiry: [] }, renew: { quota } } as never;
             return { ...scene.client(id), definition };
           },
           requestToken: async () => {

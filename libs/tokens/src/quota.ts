@@ -17,7 +17,7 @@ const maxWaitMs = 300_000;
  */
 export async function takePermit(
   store: TokenStore,
-  { id, renew, steps }: ProviderDefinition,
+  { id, renew, steps = [] }: ProviderDefinition,
   hosts: string,
 ): Promise<number> {
   const quota = renew?.quota;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { retryDelayMs, scheduleOf } from './renewal-policy';
+import type { ProviderDefinition } from '#providers';
+import { keepsItsEnd, retryDelayMs, scheduleOf } from './renewal-policy';
 
 const lives = fc.double({ min: 0.001, max: 1e9, noNaN: true });
 const random = fc.double({ min: 0, max: 0.999_999, noNaN: true });
@@ -36,7 +37,7 @@ describe('the schedule of a token', () => {
         (window, more, chance) => {
           const lifeMs = (window + more) * 1_000;
           const schedule = scheduleOf({ lifeSeconds: window + more }, { sticky_window_s: window }, () => chance);
-          expect(schedule.renewAtMs).toBeGreaterThanOrEqual(lifeMs - window * 1_000);
+          expect(schedule.renewAtMs).toBeGreaterThanOrEqual(lifeMs - window * 900);
           expect(schedule.servableLifeMs - schedule.renewAtMs).toBeGreaterThanOrEqual(10_000);
           expect(schedule.nextBeforeEndMs).toBeCloseTo(lifeMs - schedule.renewAtMs);
         },
@@ -65,6 +66,24 @@ describe('the schedule of a token', () => {
         expect(servableLifeMs - renewAtMs).toBeGreaterThanOrEqual(20_000 - 1e-3);
       }),
     );
+  });
+});
+
+describe('a token that comes again', () => {
+  const definition = (expiry: object[], over: object = {}) =>
+    ({ steps: [{}], token: { expiry }, ...over }) as unknown as ProviderDefinition;
+  const told = { in: '{{ steps.token.body.expires_in }}' };
+
+  it.each([
+    ['the answer tells its life', definition([told, { fixed_s: 300 }]), true],
+    ['the answer tells its end', definition([{ at: '{{steps.token.body.expires}}' }]), true],
+    ['it tells its own end', definition([{ jwt_exp: true }]), true],
+    ['it is said to be repeated', definition([{ fixed_s: 300 }], { renew: { sticky_window_s: 0 } }), true],
+    ['its life is always the same', definition([{ jwt_exp: true }, { fixed_s: 300 }]), false],
+    ['its life is what the client says', definition([{ in: '{{inputs.minutes}}' }]), false],
+    ['it was made without asking anyone', definition([{ jwt_exp: true }], { steps: [] }), false],
+  ])('where %s has the end that it had: %#', (_, its, expected) => {
+    expect(keepsItsEnd(its)).toBe(expected);
   });
 });
 

@@ -49,7 +49,8 @@ export function scheduleOf(
   const servableLifeMs = lifeMs - skewMs;
   const planned = { servableLifeMs, marginMs: toldSeconds * 1_000 - servableLifeMs };
   if (Number.isFinite(windowMs) && windowMs < lifeMs) {
-    const nextBeforeEndMs = windowMs - Math.max(0.3 * random() * windowMs, roundingMs);
+    // Not at its very beginning, where one more repetition would cost the minimum interval of such a provider.
+    const nextBeforeEndMs = windowMs - Math.max((0.1 + 0.2 * random()) * windowMs, roundingMs);
     return { ...planned, nextBeforeEndMs, renewAtMs: lifeMs - nextBeforeEndMs };
   }
   // Node's timers and Redis' scores are exact up to far beyond this, people's patience is not: at least once a month.
@@ -58,6 +59,19 @@ export function scheduleOf(
   // Each renewal ends the token that services hold: late, but not so late that one failure leaves them without.
   const latestMs = Math.max(0.7 * lifeMs, Math.min(0.88 * lifeMs, servableLifeMs - twoAttemptsMs));
   return { ...planned, renewAtMs: Math.min(latestMs * (1 - 0.09 * random()), atMostMs) };
+}
+
+/**
+ * Whether a token that comes again has the end that it was told to have. It has not where its life is the definition's, or
+ * the client's, and no answer tells another one: that of a session, which asking for it again prolongs. Nor is it known of
+ * a token that was made without asking anyone.
+ */
+export function keepsItsEnd({ steps = [], token, renew }: ProviderDefinition): boolean {
+  if (steps.length === 0) return false;
+  if (renew?.sticky_window_s !== undefined) return true;
+  const templates = token.expiry.map((entry) => ('in' in entry ? entry.in : 'at' in entry ? entry.at : undefined));
+  const answered = templates.some((template) => template !== undefined && /\b(steps|values)\b/.test(template));
+  return answered || token.expiry.every((entry) => 'jwt_exp' in entry);
 }
 
 /** The request may have arrived, and a token been issued, and nobody knows it. */

@@ -11,7 +11,7 @@ import { conditionAfterFailure } from './condition';
 import type { TokenEvents } from './events';
 import { ClientNotLoaded, type RenewableClient, type RenewableClients } from './renewable-client';
 import { quotaDelayMs, takePermit } from './quota';
-import { answerWasLost, type Random, retryDelayMs, scheduleOf } from './renewal-policy';
+import { answerWasLost, keepsItsEnd, type Random, retryDelayMs, scheduleOf } from './renewal-policy';
 import { sealIssued } from './sealed-token';
 import { type Claim, type LastFailure, minRestMs, type TokenStore } from './token-store';
 
@@ -97,7 +97,7 @@ export class Renewer {
     const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
     const toldSeconds = issued.lifeSeconds;
     const lifeSeconds = Math.min(toldSeconds, client.maxLifeSeconds ?? Infinity);
-    const { renew = {}, steps } = client.definition;
+    const { renew = {} } = client.definition;
     const schedule = scheduleOf({ lifeSeconds, toldSeconds }, renew, random);
     const { servableLifeMs, renewAtMs, marginMs, nextBeforeEndMs } = schedule;
     const runwayMs = servableLifeMs - elapsedMs;
@@ -126,8 +126,7 @@ export class Renewer {
       servableLifeMs: runwayMs,
       renewInMs,
       marginMs,
-      // Made without asking anyone, a token is as new as its maker says, were its text the same.
-      fingerprints: steps.length > 0 ? vault.fingerprints(issued.accessToken) : [],
+      fingerprints: keepsItsEnd(client.definition) ? vault.fingerprints(issued.accessToken) : [],
       ...(nextBeforeEndMs !== undefined && { nextBeforeEndMs }),
       ...(renew.single_live && { endsOthers: true }),
       minIntervalMs,

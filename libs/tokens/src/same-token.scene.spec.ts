@@ -79,6 +79,15 @@ describe('a provider that repeats the token with its whole life, until 60 s befo
     expect(scene.calls).toBeLessThanOrEqual(provider.ends.size + 18); // one for each change
   });
 
+  it('I1, I2: the same with a minimum interval that would leave no time for a second attempt', async () => {
+    const scene = new Scene();
+    scene.renew = { sticky_window_s: 60, min_interval_s: 1_800 };
+    const provider = toast(scene);
+    await scene.service.get('c');
+    expect(await readFor(scene, provider, 2 * 3_600)).toBe(0);
+    expect(scene.calls).toBe(provider.ends.size);
+  });
+
   it('is asked again inside the window, when it repeats the token in there too', async () => {
     const scene = new Scene();
     scene.renew = { sticky_window_s: 60 };
@@ -137,6 +146,20 @@ describe('a client that may have tokens for ten minutes, of a provider that repe
     const { service } = scene;
     expect(service.runwaySeconds(await service.get('c'))).toBe(570);
     expect(await readFor(scene, provider, 3 * 3_600)).toBe(0);
+  });
+});
+
+describe('a session, which lives so long after it was last asked for', () => {
+  it('is served on without a gap, since no answer says when it will end', async () => {
+    const scene = new Scene();
+    const expiry = [{ jwt_exp: true as const }, { in: '{{inputs.session_minutes}}', unit: 'min' as const }];
+    scene.known = { definition: { ...scene.client('c').definition, token: { value: '', expiry } } };
+    scene.issue = () => ({ text: 'the session', lifeSeconds: 900 });
+    for (let second = 0; second < 5_000; second++) {
+      await scene.pass(1);
+      expect((await scene.service.get('c')).accessToken).toBe('the session');
+    }
+    expect(scene.calls).toBe(1 + Math.floor(5_000 / (900 * 0.65 + 1)));
   });
 });
 

@@ -90,6 +90,13 @@ describe.each([
     expectAbout((await read()).dueInMs!, about(10_000));
   });
 
+  it('of ten years is asked for once a month, as others are', async () => {
+    const tenYears = { runwayMs: 315_360_000_000, servableLifeMs: 315_360_000_000 };
+    await comes('same', tenYears);
+    expect(await comes('same', tenYears)).toMatchObject({ outcome: 'sticky' });
+    expectAbout((await read()).dueInMs!, about(30 * 24 * hour));
+  });
+
   it('though its life is told as remaining, is the same token: nothing is stored anew', async () => {
     await comes('same');
     const { token: first } = await read();

@@ -4,6 +4,8 @@ import type { NewToken } from './token-store';
 const graceMs = 10_000;
 /** By so much the end of a token that comes again may differ because of rounding: no more than the least margin. */
 const roundingMs = 1_000;
+/** Renewals are no further apart, so neither are these. */
+const monthMs = 30 * 24 * 3_600_000;
 /** How long before its end a token stops being served, at most. */
 const maxSkewMs = 30_000;
 
@@ -55,5 +57,6 @@ export function nextTryInMs(
 ): number {
   const known = nextBeforeEndMs === undefined ? 0 : until + marginMs - nextBeforeEndMs - now;
   // Half of what remains, again and again: never a hot loop, and in time for the last moment.
-  return known > 1_000 ? known : Math.max(1_000, ((until > now ? until : until + marginMs) - now) / 2);
+  const halfMs = Math.max(1_000, ((until > now ? until : until + marginMs) - now) / 2);
+  return known > 1_000 ? known : Math.min(halfMs, monthMs);
 }

@@ -54,7 +54,8 @@ export class Scene {
   }
 
   client(id: string): RenewableClient {
-    const definition = { id: 'p', steps: [{}], renew: this.renew } as unknown as ProviderDefinition;
+    const token = { value: '', expiry: [{ in: '{{steps.token.body.expires_in}}' }] };
+    const definition = { id: 'p', steps: [{}], token, renew: this.renew } as unknown as ProviderDefinition;
     return { id, provider: 'p', definition, hosts: 'p.example', secretVersion: 1, inputs: async () => ({}) };
   }
 

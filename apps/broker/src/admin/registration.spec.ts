@@ -2,9 +2,13 @@ import { type IssuedToken, Throttled } from '#providers';
 import type { ClientRecord } from '#registry';
 import { Registration } from './registration';
 
+const definition = {
+  ...{ id: 'p', inputs: {}, steps: [{ id: 'token', method: 'POST', url: 'https://p.example/token' }], present: {} },
+  token: { value: '{{steps.token.body.access_token}}', expiry: [{ fixed_s: 300 }] },
+};
+
 /** Two changes of one client that overtake each other: the moment between two awaits, which no real part can be held at. */
 describe('a registration overtaken by another change', () => {
-  const definition = { id: 'p', inputs: {}, steps: [], token: { value: '', expiry: [] }, present: { headers: {} } };
   const record = { id: 'c', name: 'eu', provider: 'p', enabled: true, version: 1, secretVersion: 2, inputs: {} };
 
   it.each([
@@ -34,7 +38,6 @@ describe('a registration overtaken by another change', () => {
 });
 
 it('a trial that the quota of the provider has no room for is not made, and nothing is stored', async () => {
-  const definition = { id: 'p', inputs: {}, steps: [], token: { value: '', expiry: [] }, present: { headers: {} } };
   const done: string[] = [];
   const registration = new Registration({
     clients: {

@@ -12,7 +12,7 @@ describe('the answer with a token that the next one ends', () => {
     store: new MemoryTokenStore(clock),
     vault: new Vault(KeyRing.parse(newMasterKey('k'))),
     loadClient: async (id) => {
-      const definition = { id: 'p', steps: [{}], renew: { single_live: true } } as never;
+      const definition = { id: 'p', steps: [{}], token: { expiry: [] }, renew: { single_live: true } } as never;
       return { id, provider: 'p', definition, secretVersion: 1, inputs: async () => ({}) };
     },
     requestToken: async (): Promise<IssuedToken> => {

@@ -59,7 +59,8 @@ local next_known = ARGV[13] ~= '' and math.max(finish - ARGV[13] - now, 1000) or
 
 if keep then
   -- Else half of what remains, again and again: never a hot loop, and in time for the last moment.
-  local again = math.max(1000, ((stored > now and stored or finish) - now) / 2)
+  -- At least once a month, as renewals are.
+  local again = math.min(math.max(1000, ((stored > now and stored or finish) - now) / 2), 2592000000)
   if next_known and next_known > 1000 then again = next_known end
   again = math.max(again, interval)
   redis.call('HSET', KEYS[2], 'h', 0, 'n', now + math.min(again, 300000))
