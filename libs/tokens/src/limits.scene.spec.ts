@@ -66,6 +66,38 @@ describe('the minimum interval between two requests of a client', () => {
     expect(scene.calls).toBe(2);
   });
 
+  it('counts from the answer, since nobody knows when the request arrived', async () => {
+    scene.lifeSeconds = 7_200;
+    scene.answer = async () => {
+      scene.clock.ms += 6_000;
+    };
+    await get();
+    scene.clock.ms += interval * 1_000 - 1;
+    expect((await get(7_200)).accessToken).toBe('token-1');
+    scene.clock.ms += 1;
+    expect((await get(7_200)).accessToken).toBe('token-2');
+  });
+
+  it('holds though the worker that asked last died before an answer came', async () => {
+    const asked = new Promise<void>((resolve) => {
+      scene.answer = () => new Promise(() => resolve());
+    });
+    await scene.service.reconcile([{ id: 'c', secretVersion: 1 }]);
+    scene.clock.ms += 60_000;
+    await scene.service.renewDue();
+    await asked; // and is never heard of again
+    const heir = scene.newService();
+    scene.answer = () => Promise.resolve();
+    for (let second = 0; second < interval - 1; second++) {
+      scene.clock.ms += 1_000;
+      await heir.renewDue();
+      await heir.drain();
+    }
+    expect(scene.calls).toBe(1);
+    scene.clock.ms += 1_000;
+    expect((await get(0, heir)).accessToken).toBe('token-2');
+  });
+
   it('does not hold up a retry when the provider cannot have heard of the request', async () => {
     scene.answer = notSent;
     await get().catch(() => undefined);
