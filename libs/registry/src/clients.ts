@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '#providers';
+import { type ProviderDefinition, tokenHosts } from '#providers';
 import type { Secret, Vault } from '#vault';
 import { type By, record } from './audit';
 import type { Database, Transaction } from './database';

@@ -40,11 +40,8 @@ describe('a registration overtaken by another change', () => {
 it('a trial that the quota of the provider has no room for is not made, and nothing is stored', async () => {
   const done: string[] = [];
   const registration = new Registration({
-    clients: {
-      definition: () => definition,
-      exists: async () => false,
-      register: async () => done.push('stored'),
-    } as never,
+    definitions: { choose: async () => ({ provider: 'p', version: 1, definition }) } as never,
+    clients: { exists: async () => false, register: async () => done.push('stored') } as never,
     tokens: { tryOut: () => Promise.reject(new Throttled({ message: 'used up', retryAfterSeconds: 7 })) } as never,
     requestToken: async () => (done.push('asked'), {}) as IssuedToken,
     allowedOrigins: [],
