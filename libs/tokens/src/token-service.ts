@@ -119,7 +119,7 @@ export class TokenService {
     ask: () => Promise<T>,
   ): Promise<T> {
     if (!definition.renew?.quota) return ask();
-    const waitMs = await takePermit(this.#store, definition, tokenHosts(definition, plainInputs)).catch(
+    const waitMs = await takePermit(this.#store, definition, hostsOf(definition, plainInputs)).catch(
       (cause: unknown) => {
         const message = "the provider's quota cannot be counted while the token store does not answer";
         throw new Throttled({ message, reached: false, retryAfterSeconds: 1 }, { cause });
@@ -264,6 +264,15 @@ export class TokenService {
   #storeUnavailable(error: unknown): TokenUnavailable {
     if (error instanceof TokenUnavailable) return error;
     return new TokenUnavailable('store_unavailable', 'the token store does not answer', 1, undefined, { cause: error });
+  }
+}
+
+/** Inputs that make no URL are for the trial to say. */
+function hostsOf(definition: ProviderDefinition, plainInputs: Readonly<Record<string, string>>): string {
+  try {
+    return tokenHosts(definition, plainInputs);
+  } catch {
+    return '';
   }
 }
 
