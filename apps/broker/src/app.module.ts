@@ -87,7 +87,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   });
 
   const registration = new Registration({ clients, definitions, tokens, requestToken, allowedOrigins, logger });
-  const connectionTests = new ConnectionTests({ definitions, tryOut, audit, allowedOrigins });
+  const connectionTests = new ConnectionTests({ definitions, tokens, tryOut, audit, allowedOrigins });
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
   const readiness = new Readiness({ store, pingDatabase, pendingMigrations: storage.pendingMigrations });
   const renewals = new RenewalSchedule(tokens, clients, config.roles, logger);

@@ -159,4 +159,16 @@ describe('POST /v1/connection-tests', () => {
       body: { code: 'unsupported_media_type' },
     });
   });
+
+  it("takes from the provider's quota, and says when there is room in it again", async () => {
+    issuer.answer = () => ({ body: { access_token: 'a-token' } });
+    const definition = { ...anywhere, renew: { quota: { requests: 1, per_s: 600 } } };
+    const body = { definition, inputs: { secret: canary, at: issuer.url } };
+    expect((await test(body)).body).toMatchObject({ ok: true });
+    const asked = issuer.received.length;
+    const answer = await test(body);
+    expect(answer).toMatchObject({ status: 503, body: { code: 'throttled' } });
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(590);
+    expect(issuer.received).toHaveLength(asked);
+  });
 });

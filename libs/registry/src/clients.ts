@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '#providers';
+import { type ProviderDefinition, tokenHosts } from '#providers';
 import type { Secret, Vault } from '#vault';
 import { type By, record } from './audit';
 import type { Database, Transaction } from './database';
@@ -54,6 +54,8 @@ export interface LoadedClient {
   definition: ProviderDefinition;
   secretVersion: number;
   maxLifeSeconds?: number;
+  /** Hosts of its token URLs, where its provider's quota is counted by them. */
+  hosts?: string;
   /** @throws CannotOpen */
   inputs(): Promise<Record<string, string | Secret>>;
 }
@@ -197,7 +199,8 @@ export class Clients {
     const inputs = () => openInputs(this.vault, { clientId: id, secretVersion }, sealed);
     const { max_ttl_seconds: maxLifeSeconds } = row.renewal as RenewalSettings;
     const limit = maxLifeSeconds === undefined ? {} : { maxLifeSeconds };
-    return { id, provider, definition, secretVersion, enabled, inputs, ...limit };
+    const hosts = definition.renew?.quota && { hosts: tokenHosts(definition, sealed.plain) };
+    return { id, provider, definition, secretVersion, enabled, inputs, ...limit, ...hosts };
   }
 
   /** Every client that is to be kept fresh. */

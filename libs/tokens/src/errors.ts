@@ -1,11 +1,11 @@
-import type { LastFailure } from './token-store';
+import type { ClientState, LastFailure } from './token-store';
 
 /** There is no token that may be served right now. */
 export class TokenUnavailable extends Error {
   readonly code = 'token_unavailable';
 
   /**
-   * @param reason `renewing`, `store_unavailable`, or the code of the last failure
+   * @param reason `renewing`, `not_yet`, `store_unavailable`, or the code of the last failure
    * @param retryAfterSeconds when asking again may help; at least 1
    */
   constructor(
@@ -18,4 +18,15 @@ export class TokenUnavailable extends Error {
     super(message, options);
     this.name = 'TokenUnavailable';
   }
+}
+
+/** Why there is none, as the store has it. */
+export function unavailable({ lastFailure, dueInMs = 0, restMs = 0 }: ClientState): TokenUnavailable {
+  const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
+  if (lastFailure) {
+    const retryAfterSeconds = Math.max(seconds(restMs), seconds(Math.min(dueInMs, 300_000)));
+    return new TokenUnavailable(lastFailure.code, lastFailure.message, retryAfterSeconds, lastFailure);
+  }
+  if (restMs === 0) return new TokenUnavailable('renewing', 'the first token is being fetched', 1);
+  return new TokenUnavailable('not_yet', 'the provider may not be asked for a token yet', seconds(restMs));
 }

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '#providers';
+import { nextTryInMs, replacementFor } from './same-token';
 import {
   type Attempts,
   type Claim,
@@ -11,6 +12,7 @@ import {
   type News,
   type Overview,
   type QueueEntry,
+  type Quota,
   type TokenStore,
 } from './token-store';
 
@@ -20,6 +22,8 @@ interface Entry extends Attempts {
   claim: string;
   heldUntil: number;
   notBefore: number;
+  /** Whoever wants it: the minimum interval between two requests. */
+  notAskedBefore: number;
   token?: NewToken & { generation: string; until: number };
 }
 
@@ -27,6 +31,8 @@ interface Entry extends Attempts {
 export class MemoryTokenStore implements TokenStore {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners: ((news: News) => void)[] = [];
+  /** When each permit of the last window was taken, oldest first, by bucket. */
+  readonly #permits = new Map<string, number[]>();
   #generation = 0;
 
   constructor(private readonly clock: Clock = systemClock) {}
@@ -44,9 +50,23 @@ export class MemoryTokenStore implements TokenStore {
     const { token } = entry;
     if (token && Number(token.generation) > Number(seenGeneration) && token.until > now) return { outcome: 'newer' };
     if (entry.heldUntil > now) return { outcome: 'held', waitMs: entry.heldUntil - now };
-    const rest = Math.max(entry.notBefore, token ? token.until - token.runwayMs + restMs : 0) - now;
+    const interval = restMs > 0 ? entry.notAskedBefore : 0;
+    const rest = Math.max(entry.notBefore, interval, token ? token.until - token.runwayMs + restMs : 0) - now;
     if (rest > 0) return { outcome: 'resting', waitMs: rest };
     return { outcome: 'claimed', claim: this.#claim(clientId, entry) };
+  }
+
+  async asking(claim: Claim, minIntervalMs: number): Promise<'go' | 'early' | 'fenced'> {
+    const now = this.clock.monotonic();
+    const entry = this.#entries.get(claim.clientId);
+    if (entry?.claim !== claim.generation) return 'fenced';
+    if (entry.notAskedBefore > now) {
+      Object.assign(entry, { heldUntil: 0, dueAt: entry.notAskedBefore });
+      return 'early';
+    }
+    entry.notAskedBefore = now + minIntervalMs;
+    entry.dueAt = now + Math.max(minIntervalMs, leaseMs);
+    return 'go';
   }
 
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
@@ -54,23 +74,27 @@ export class MemoryTokenStore implements TokenStore {
     const entry = this.#entries.get(claim.clientId);
     if (entry?.claim !== claim.generation) return { outcome: 'fenced', freshAgain: false };
     if (token.secretVersion < entry.minimumVersion) {
-      entry.heldUntil = 0;
-      entry.dueAt = now;
+      Object.assign(entry, { heldUntil: 0, notAskedBefore: 0, dueAt: now });
       return { outcome: 'outdated', freshAgain: false };
     }
-    const stored = entry.token;
-    const freshAgain = entry.failures > 0 || !stored;
-    endAttempt(entry);
-    const until = now + token.runwayMs;
-    const comparable = stored && stored.until > now && stored.servableLifeMs > 0;
-    if (comparable && until <= stored.until && token.secretVersion <= stored.secretVersion) {
-      entry.dueAt = now + Math.max(1_000, (stored.until - now) / 2);
-      entry.notBefore = Math.min(entry.dueAt, now + 300_000);
-      return { outcome: 'sticky', freshAgain };
+    const { minIntervalMs = 0 } = token;
+    const freshAgain = entry.failures > 0 || !entry.token;
+    if (minIntervalMs > 0) entry.notAskedBefore = now + minIntervalMs;
+    const replacement = replacementFor(entry.token, token, now);
+    if (!replacement) {
+      const { until, marginMs } = entry.token!;
+      // A token that is not served any more, though the provider still gives it, ends no series of failures.
+      if (until > now) endAttempt(entry);
+      const again = Math.max(nextTryInMs({ until, marginMs }, token, now), minIntervalMs);
+      Object.assign(entry, { heldUntil: 0, dueAt: now + again, notBefore: now + Math.min(again, 300_000) });
+      return { outcome: 'sticky', freshAgain: freshAgain && until > now };
     }
+    endAttempt(entry);
+    const until = now + replacement.runwayMs;
     entry.minimumVersion = token.secretVersion;
-    entry.token = { ...token, generation: claim.generation, until };
-    entry.dueAt = now + token.renewInMs;
+    entry.token = { ...replacement, generation: claim.generation, until };
+    entry.dueAt = now + replacement.renewInMs;
+    if (entry.dueAt > until) entry.notBefore = entry.dueAt;
     this.#tell({ kind: 'renewed', clientId: claim.clientId, generation: claim.generation });
     return { outcome: 'stored', freshAgain };
   }
@@ -78,26 +102,40 @@ export class MemoryTokenStore implements TokenStore {
   async postpone(
     claim: Claim,
     delayMs: number,
-    attempts: Attempts,
-    secretVersion?: number,
+    attempts?: Attempts,
+    { secretVersion, minIntervalMs }: { secretVersion?: number; minIntervalMs?: number } = {},
   ): Promise<'postponed' | 'fenced' | 'outdated'> {
+    const now = this.clock.monotonic();
     const entry = this.#entries.get(claim.clientId);
     if (entry?.claim !== claim.generation) return 'fenced';
     if (secretVersion !== undefined && secretVersion < entry.minimumVersion) {
-      Object.assign(entry, { heldUntil: 0, dueAt: this.clock.monotonic() });
+      Object.assign(entry, { heldUntil: 0, notAskedBefore: 0, dueAt: now });
       return 'outdated';
     }
-    endAttempt(entry);
-    const again = this.clock.monotonic() + delayMs;
-    Object.assign(entry, attempts, { dueAt: again, notBefore: again });
+    if (attempts) endAttempt(entry);
+    const again = now + delayMs;
+    Object.assign(entry, attempts, { heldUntil: 0, dueAt: again, notBefore: again });
+    if (minIntervalMs !== undefined) entry.notAskedBefore = minIntervalMs > 0 ? now + minIntervalMs : 0;
     return 'postponed';
+  }
+
+  async takePermits(bucket: string, permits: number, { requests, perMs }: Quota): Promise<number> {
+    const now = this.clock.monotonic();
+    const taken = (this.#permits.get(bucket) ?? []).filter((at) => at > now - perMs);
+    const excess = taken.length + permits - requests;
+    if (excess <= 0) taken.push(...Array.from({ length: permits }, () => now));
+    this.#permits.set(bucket, taken);
+    return excess > 0 ? taken[excess - 1]! + perMs - now : 0;
   }
 
   async read(clientId: string): Promise<ClientState> {
     const entry = this.#entries.get(clientId);
     if (!entry) return { failures: 0, refusals: 0 };
     const { token, failures, refusals, lastFailure } = entry;
-    const state: ClientState = { failures, refusals, dueInMs: entry.dueAt - this.clock.monotonic() };
+    const now = this.clock.monotonic();
+    const state: ClientState = { failures, refusals, dueInMs: entry.dueAt - now };
+    const restMs = Math.max(entry.notBefore, entry.notAskedBefore) - now;
+    if (restMs > 0) state.restMs = restMs;
     if (lastFailure) state.lastFailure = lastFailure;
     if (token) state.token = { ...token, runwayMs: this.#runway(token) };
     return state;
@@ -114,7 +152,9 @@ export class MemoryTokenStore implements TokenStore {
       const known = this.#entries.get(clientId);
       if (!known) missing++;
       const entry = known ?? this.#add(clientId, now + dueInMs);
-      if (known && secretVersion > entry.minimumVersion) entry.dueAt = Math.min(entry.dueAt, now);
+      if (known && secretVersion > entry.minimumVersion) {
+        Object.assign(entry, { dueAt: Math.min(entry.dueAt, now), notAskedBefore: 0 });
+      }
       entry.minimumVersion = Math.max(entry.minimumVersion, secretVersion);
     }
     return missing;
@@ -125,7 +165,9 @@ export class MemoryTokenStore implements TokenStore {
     const entry = this.#entries.get(clientId) ?? this.#add(clientId, now);
     endAttempt(entry);
     const minimumVersion = Math.max(entry.minimumVersion, secretVersion);
-    Object.assign(entry, { minimumVersion, claim: '', dueAt: now + dueInMs });
+    if (minimumVersion > entry.minimumVersion) entry.notAskedBefore = 0;
+    const dueAt = Math.max(now + dueInMs, entry.notAskedBefore);
+    Object.assign(entry, { minimumVersion, claim: '', dueAt });
     // Whatever token comes next replaces the one that is stored, were it to end sooner.
     if (entry.token) entry.token = { ...entry.token, servableLifeMs: 0 };
     this.#tell({ kind: 'changed', clientId });
@@ -169,7 +211,8 @@ export class MemoryTokenStore implements TokenStore {
   }
 
   #add(clientId: string, dueAt: number): Entry {
-    const entry: Entry = { dueAt, minimumVersion: 0, claim: '', heldUntil: 0, notBefore: 0, failures: 0, refusals: 0 };
+    const times = { dueAt, heldUntil: 0, notBefore: 0, notAskedBefore: 0 };
+    const entry: Entry = { ...times, minimumVersion: 0, claim: '', failures: 0, refusals: 0 };
     this.#entries.set(clientId, entry);
     return entry;
   }

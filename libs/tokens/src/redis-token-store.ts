@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { type Clock, systemClock } from '#providers';
 import { Redis } from 'ioredis';
+import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
 import { RedisNews } from './redis-news';
 import {
   type Attempts,
@@ -16,25 +16,24 @@ import {
   type News,
   type Overview,
   type QueueEntry,
+  type Quota,
   type TokenStore,
 } from './token-store';
 
-/** `tb1`: the first version of the shapes below; a later one takes another prefix and both run side by side. */
-const prefix = 'tb1:';
-const channel = `${prefix}news`;
-const shardCount = 16;
 /** Redis that does not answer must not keep a caller waiting: it has a token in its cache, or gets a 503. */
 const commandTimeoutMs = 800;
 
 const scripts = {
   claimDue: 1,
   claimOne: 3,
+  asking: 2,
   commit: 4,
   postpone: 2,
   read: 3,
   enqueue: 1,
   change: 2,
   remove: 4,
+  takePermits: 1,
 } as const;
 
 type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<(Buffer | null)[]>;
@@ -47,12 +46,7 @@ export interface RedisTokenStoreOptions {
   onReady?: () => void;
 }
 
-/**
- * The token store of a fleet. Keys, per shard `{s}` (one hash tag, so one Redis Cluster slot):
- * `tb1:{s}:due` and `tb1:{s}:until` (ZSET client -> ms), `tb1:{s}:generation`, `tb1:{s}:t:<id>` (the sealed token,
- * which expires with it) and `tb1:{s}:c:<id>` (HASH): g generation of the token, v secret version, u and r serve-until by the committer's and by Redis' clock, l servable
- * life, m minimum secret version, c last claim, h held until, n not before (on demand), f failures, x refusals, e last failure.
- */
+/** The token store of a fleet. What its keys hold stands in `redis-keys.ts`; what moves them, in `lua/`. */
 export class RedisTokenStore implements TokenStore {
   /** ms added to Redis' clock; only tests move it. */
   clockShiftMs = 0;
@@ -122,12 +116,21 @@ export class RedisTokenStore implements TokenStore {
     return { outcome: outcome as 'held' | 'resting', waitMs: Number(value) };
   }
 
+  async asking(claim: Claim, minIntervalMs: number): Promise<'go' | 'early' | 'fenced'> {
+    const { due, client } = clientKeys(claim.clientId);
+    const args = [claim.clientId, claim.generation, Math.ceil(minIntervalMs), leaseMs, this.clockShiftMs];
+    return String(await this.#redis.asking(due, client, ...args)) as 'go' | 'early' | 'fenced';
+  }
+
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
     const { due, client, until, token: tokenKey } = clientKeys(claim.clientId);
     const [outcome, freshAgain] = await this.#redis.commit(
       ...[due, client, until, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
       ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
-      ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs],
+      ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs, Math.floor(token.marginMs)],
+      ...[token.fingerprints.length > 0 ? ` ${token.fingerprints.join(' ')} ` : ''],
+      ...[token.nextBeforeEndMs === undefined ? '' : Math.floor(token.nextBeforeEndMs), token.endsOthers ? 1 : 0],
+      Math.ceil(token.minIntervalMs ?? 0),
     );
     return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
   }
@@ -135,22 +138,28 @@ export class RedisTokenStore implements TokenStore {
   async postpone(
     claim: Claim,
     delayMs: number,
-    { failures, refusals, lastFailure }: Attempts,
-    secretVersion?: number,
+    attempts?: Attempts,
+    { secretVersion, minIntervalMs }: { secretVersion?: number; minIntervalMs?: number } = {},
   ): Promise<'postponed' | 'fenced' | 'outdated'> {
     const { due, client } = clientKeys(claim.clientId);
-    const failure = lastFailure ? JSON.stringify(lastFailure) : '';
-    const counted = [failures, refusals, failure, secretVersion ?? ''];
-    const args = [claim.clientId, claim.generation, Math.ceil(delayMs), ...counted, this.clockShiftMs];
+    const failure = attempts?.lastFailure ? JSON.stringify(attempts.lastFailure) : '';
+    const counted = [attempts?.failures ?? '', attempts?.refusals ?? '', failure, secretVersion ?? ''];
+    const interval = minIntervalMs === undefined ? '' : Math.ceil(minIntervalMs);
+    const args = [claim.clientId, claim.generation, Math.ceil(delayMs), ...counted, this.clockShiftMs, interval];
     return String(await this.#redis.postpone(due, client, ...args)) as 'postponed' | 'fenced' | 'outdated';
+  }
+
+  async takePermits(bucket: string, permits: number, { requests, perMs }: Quota): Promise<number> {
+    return Number(await this.#redis.takePermits(permitsKey(bucket), permits, requests, perMs, this.clockShiftMs));
   }
 
   async read(clientId: string): Promise<ClientState> {
     const { due, client, token } = clientKeys(clientId);
-    const [now, dueAt, sealed, generation, version, until, untilByRedis, life, failures, refusals, failure] =
+    const [now, dueAt, sealed, rest, generation, version, until, untilByRedis, life, failures, refusals, failure] =
       await this.#redis.readBuffer(client, due, token, clientId, this.clockShiftMs);
     const state: ClientState = { failures: Number(failures ?? 0), refusals: Number(refusals ?? 0) };
     if (dueAt) state.dueInMs = Number(dueAt) - Number(now);
+    if (Number(rest) > 0) state.restMs = Number(rest);
     if (failure && failure.length > 0) state.lastFailure = JSON.parse(String(failure));
     if (sealed) {
       state.token = {
@@ -238,25 +247,6 @@ export class RedisTokenStore implements TokenStore {
     await this.#redis.quit().catch(() => undefined);
     this.#redis.disconnect();
   }
-}
-
-function shardOf(clientId: string): number {
-  return crc32(clientId) % shardCount;
-}
-
-function shardKeys(shard: number): { prefix: string; due: string; until: string; generation: string } {
-  const shardPrefix = `${prefix}{${shard}}:`;
-  return {
-    prefix: shardPrefix,
-    due: `${shardPrefix}due`,
-    until: `${shardPrefix}until`,
-    generation: `${shardPrefix}generation`,
-  };
-}
-
-function clientKeys(clientId: string): ReturnType<typeof shardKeys> & { client: string; token: string } {
-  const keys = shardKeys(shardOf(clientId));
-  return { ...keys, client: `${keys.prefix}c:${clientId}`, token: `${keys.prefix}t:${clientId}` };
 }
 
 function pairs(flat: string[], now: number): { id: string; inMs: number }[] {

@@ -10,6 +10,8 @@ export interface RenewableClient {
   secretVersion: number;
   /** Its tokens are taken to live no longer than this, whatever the provider says. */
   maxLifeSeconds?: number;
+  /** Hosts of its token URLs as `tokenHosts` has them; needed where the definition has a quota. */
+  hosts?: string;
   /** @throws CannotOpen */
   inputs(): Promise<Record<string, string | Secret>>;
 }

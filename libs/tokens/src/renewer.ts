@@ -1,9 +1,17 @@
-import { type Clock, type IssuedToken, ProviderError, ProviderMisconfigured, type TokenRequester } from '#providers';
+import {
+  type Clock,
+  type IssuedToken,
+  type ProviderDefinition,
+  ProviderError,
+  ProviderMisconfigured,
+  type TokenRequester,
+} from '#providers';
 import { CannotOpen, type Vault } from '#vault';
 import { conditionAfterFailure } from './condition';
 import type { TokenEvents } from './events';
 import { ClientNotLoaded, type RenewableClient, type RenewableClients } from './renewable-client';
-import { type Random, retryDelayMs, scheduleOf } from './renewal-policy';
+import { quotaDelayMs, takePermit } from './quota';
+import { answerWasLost, keepsItsEnd, type Random, retryDelayMs, scheduleOf } from './renewal-policy';
 import { sealIssued } from './sealed-token';
 import { type Claim, type LastFailure, minRestMs, type TokenStore } from './token-store';
 
@@ -53,28 +61,51 @@ export class Renewer {
     const { clients, store, requestToken, clock } = this.parts;
     const started = clock.monotonic();
     let client: RenewableClient | undefined;
+    let asked = false;
     try {
       client = await clients.load(claim.clientId);
       if (!client) return await store.remove(claim.clientId, claim);
-      const issued = await requestToken(client.definition, await client.inputs());
+      const inputs = await client.inputs();
+      if (!(await this.#mayAsk(claim, client))) return;
+      asked = true;
+      const issued = await requestToken(client.definition, inputs);
       await this.store(claim, client, issued);
     } catch (error) {
       const failure = failureOf(error, clock.now());
       if (!failure) throw error;
       // Whether the provider was asked at all decides whether the call is counted.
       if (error instanceof ProviderError) this.#called(claim, client!.provider, failure.providerStatus ?? 'none');
-      await this.#fail(claim, client, failure, clock.monotonic() - started);
+      await this.#fail(claim, client, failure, { durationMs: clock.monotonic() - started, asked });
     }
+  }
+
+  /** Whether the provider's limits let it be asked now. If not, the claim is given back until they may: no failure. */
+  async #mayAsk(claim: Claim, { definition, hosts = '' }: RenewableClient): Promise<boolean> {
+    const { store, random } = this.parts;
+    const minIntervalMs = minIntervalOf(definition);
+    if (minIntervalMs > 0 && (await store.asking(claim, minIntervalMs)) !== 'go') return false;
+    const waitMs = await takePermit(store, definition, hosts);
+    if (waitMs === 0) return true;
+    const delayMs = quotaDelayMs(waitMs, definition.renew!.quota!, claim.latenessMs === undefined, random);
+    await store.postpone(claim, delayMs, undefined, minIntervalMs > 0 ? { minIntervalMs: 0 } : {});
+    return false;
   }
 
   /** Commits a token that was issued for this claim. */
   async store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
     const { store, vault, events, clock, random, clients } = this.parts;
     const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
-    const lifeSeconds = Math.min(issued.lifeSeconds, client.maxLifeSeconds ?? Infinity);
-    const { servableLifeMs, renewAtMs } = scheduleOf(lifeSeconds, random);
+    const toldSeconds = issued.lifeSeconds;
+    const lifeSeconds = Math.min(toldSeconds, client.maxLifeSeconds ?? Infinity);
+    const { renew = {} } = client.definition;
+    const schedule = scheduleOf({ lifeSeconds, toldSeconds }, renew, random);
+    const { servableLifeMs, renewAtMs, marginMs, nextBeforeEndMs } = schedule;
     const runwayMs = servableLifeMs - elapsedMs;
     if (runwayMs <= 0) throw deadOnArrival(lifeSeconds);
+    const minIntervalMs = minIntervalOf(client.definition);
+    const renewInMs = Math.max(renewAtMs - elapsedMs, minRestMs, minIntervalMs);
+    // Sooner than planned one gets the same token, or ends the one that others hold.
+    const planned = renew.single_live || nextBeforeEndMs !== undefined;
     const event = {
       clientId: claim.clientId,
       provider: client.provider,
@@ -85,12 +116,20 @@ export class Renewer {
     this.#called(claim, client.provider, 200);
     const { outcome, freshAgain } = await store.commit(claim, {
       secretVersion: client.secretVersion,
-      sealed: sealIssued(vault, claim.clientId, claim.generation, issued),
+      sealed: sealIssued(vault, claim, issued, {
+        ...(planned && { plannedEarlyMs: runwayMs - renewInMs }),
+        ...(renew.single_live && { singleLive: true }),
+      }),
       runwayMs,
       serveUntil: issued.sentAt + servableLifeMs,
       // What was left when it arrived is the most that anybody can ask for.
       servableLifeMs: runwayMs,
-      renewInMs: Math.max(renewAtMs - elapsedMs, minRestMs),
+      renewInMs,
+      marginMs,
+      fingerprints: keepsItsEnd(client.definition) ? vault.fingerprints(issued.accessToken) : [],
+      ...(nextBeforeEndMs !== undefined && { nextBeforeEndMs }),
+      ...(renew.single_live && { endsOthers: true }),
+      minIntervalMs,
     });
     if (outcome === 'outdated') clients.drop(claim.clientId);
     if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
@@ -106,7 +145,7 @@ export class Renewer {
     claim: Claim,
     client: RenewableClient | undefined,
     lastFailure: LastFailure,
-    durationMs: number,
+    { durationMs, asked }: { durationMs: number; asked: boolean },
   ): Promise<void> {
     const { store, events, random, clients } = this.parts;
     const { clientId } = claim;
@@ -118,8 +157,16 @@ export class Renewer {
       lastFailure,
     };
     const servable = (before.token?.runwayMs ?? 0) > 0;
-    const nextAttemptInMs = retryDelayMs(lastFailure, { ...attempts, servable }, random);
-    const outcome = await store.postpone(claim, nextAttemptInMs, attempts, client?.secretVersion);
+    // The token that is served may be dead since: the next one soon, though not again and again.
+    const mayHaveEnded = client?.definition.renew?.single_live && answerWasLost(lastFailure);
+    const failures = mayHaveEnded && !answerWasLost(before.lastFailure) ? 1 : attempts.failures;
+    const retryInMs = retryDelayMs(lastFailure, { ...attempts, failures, servable }, random);
+    const minIntervalMs = lastFailure.reached !== false && asked ? minIntervalOf(client!.definition) : 0;
+    const nextAttemptInMs = Math.max(retryInMs, minIntervalMs);
+    const outcome = await store.postpone(claim, nextAttemptInMs, attempts, {
+      ...(client && { secretVersion: client.secretVersion }),
+      ...(asked && minIntervalOf(client!.definition) > 0 && { minIntervalMs }),
+    });
     if (outcome === 'outdated') clients.drop(clientId);
     events.renewalFailed({
       clientId,
@@ -137,6 +184,10 @@ export class Renewer {
   }
 }
 
+function minIntervalOf({ renew }: ProviderDefinition): number {
+  return (renew?.min_interval_s ?? 0) * 1_000;
+}
+
 function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
   return new ProviderMisconfigured({
     message: `the provider issued a token of ${lifeSeconds} s, which was over before it could be served`,
@@ -148,9 +199,11 @@ function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
 /** What is said of a failure that belongs to the client; undefined for any other. */
 function failureOf(error: unknown, at: number): LastFailure | undefined {
   if (error instanceof ProviderError) return { code: error.code, ...error.failure, at };
-  if (error instanceof CannotOpen) return { code: error.code, message: error.message, hint: error.hint, at };
+  if (error instanceof CannotOpen) {
+    return { code: error.code, message: error.message, hint: error.hint, reached: false, at };
+  }
   if (error instanceof ClientNotLoaded) {
-    return { code: error.code, message: 'the client could not be read from the database', at };
+    return { code: error.code, message: 'the client could not be read from the database', reached: false, at };
   }
   return undefined;
 }

@@ -16,23 +16,35 @@ export class Scene {
   };
   readonly store = new MemoryTokenStore(this.clock);
   readonly heard: string[] = [];
+  /** What observers were told of each call. */
+  readonly counted: string[] = [];
   calls = 0;
   lifeSeconds = 300;
+  /** What is issued, where it is not a new token at each call. */
+  issue = (): { text: string; lifeSeconds: number } => ({
+    text: `token-${this.calls}`,
+    lifeSeconds: this.lifeSeconds,
+  });
+  /** How the provider's tokens want to be renewed. */
+  renew: NonNullable<ProviderDefinition['renew']> = {};
   answer: () => Promise<void> = () => Promise.resolve();
   known: Partial<RenewableClient> | undefined = {};
+  readonly vault = new Vault(KeyRing.parse(newMasterKey('k')));
   load = async (id: string): Promise<RenewableClient | undefined> =>
     this.known && { ...this.client(id), ...this.known };
   readonly service = this.newService();
 
+  /** Another replica, on the same store. */
   newService(): TokenService {
     const observer: TokenEvents = {
       conditionChanged: ({ condition }) => this.heard.push(condition),
+      providerCalled: ({ status }) => this.counted.push(status),
       tokenDiscarded: ({ why }) => this.heard.push(why),
       fault: ({ what }) => this.heard.push(`fault: ${what}`),
     };
     return new TokenService({
       store: this.store,
-      vault: new Vault(KeyRing.parse(newMasterKey('k'))),
+      vault: this.vault,
       requestToken: () => this.request(),
       loadClient: (id) => this.load(id),
       observers: [observer],
@@ -42,19 +54,21 @@ export class Scene {
   }
 
   client(id: string): RenewableClient {
-    return { id, provider: 'p', definition: {} as ProviderDefinition, secretVersion: 1, inputs: async () => ({}) };
+    const token = { value: '', expiry: [{ in: '{{steps.token.body.expires_in}}' }] };
+    const definition = { id: 'p', steps: [{}], token, renew: this.renew } as unknown as ProviderDefinition;
+    return { id, provider: 'p', definition, hosts: 'p.example', secretVersion: 1, inputs: async () => ({}) };
   }
 
   async request(): Promise<IssuedToken> {
     this.calls++;
-    const token = `token-${this.calls}`;
     const [sentAt, sentAtMonotonic] = [this.clock.now(), this.clock.monotonic()];
     await this.answer();
+    const { text: token, lifeSeconds } = this.issue();
     return {
       ...{
         accessToken: new Secret(token),
         tokenType: 'Bearer',
-        lifeSeconds: this.lifeSeconds,
+        lifeSeconds,
         sentAt,
         sentAtMonotonic,
       },

@@ -14,7 +14,7 @@ const more = {
   outputs: { instance_url: 'https://eu.acme.example', signed: `x.${token}.y` },
 };
 const reopened = (given: IssuedToken) => {
-  const sealed = sealIssued(vault, 'c', '7', given);
+  const sealed = sealIssued(vault, { clientId: 'c', generation: '7' }, given);
   const stored = { generation: '7', sealed, secretVersion: 1, runwayMs: 1_000, serveUntil: 0, servableLifeMs: 1_000 };
   return { servable: openStored(vault, 'c', stored, systemClock), text: vault.openToken(sealed, 'c:7').reveal() };
 };

@@ -1,7 +1,7 @@
 import type { Clock, IssuedToken } from '#providers';
 import { Secret, type Vault } from '#vault';
 import type { ServableToken } from './token-cache';
-import type { StoredToken } from './token-store';
+import type { Claim, StoredToken } from './token-store';
 
 /** Stands for the token inside a header and its like, so that a token of 900 bytes is stored once. None of them can contain it. */
 const placeholder = '\0';
@@ -11,13 +11,21 @@ interface Payload extends Partial<Record<(typeof carried)[number], Record<string
   type: string;
   scope?: string;
   headers: Record<string, string>;
+  /** `plannedEarlyMs` and `singleLive` of a `ServableToken`. */
+  early?: number;
+  single?: true;
 }
 
 /** What goes out beside the headers, where there is any. */
 const carried = ['query', 'cookies', 'outputs'] as const;
 
 /** The token and all that goes out with it, sealed for its client and generation. */
-export function sealIssued(vault: Vault, clientId: string, generation: string, issued: IssuedToken): Buffer {
+export function sealIssued(
+  vault: Vault,
+  { clientId, generation }: Claim,
+  issued: IssuedToken,
+  { plannedEarlyMs: early, singleLive: single }: Pick<ServableToken, 'plannedEarlyMs' | 'singleLive'> = {},
+): Buffer {
   const token = issued.accessToken.reveal();
   const payload: Payload = {
     token,
@@ -25,6 +33,8 @@ export function sealIssued(vault: Vault, clientId: string, generation: string, i
     ...(issued.scope !== undefined && { scope: issued.scope }),
     headers: replaceInValues(issued.headers, token, placeholder),
     ...carriedWith(issued, token, placeholder),
+    ...(early !== undefined && { early: Math.round(early) }),
+    ...(single && { single }),
   };
   return vault.sealToken(new Secret(JSON.stringify(payload)), `${clientId}:${generation}`);
 }
@@ -33,7 +43,7 @@ export function sealIssued(vault: Vault, clientId: string, generation: string, i
 export function openStored(vault: Vault, clientId: string, stored: StoredToken, clock: Clock): ServableToken {
   const opened = vault.openToken(stored.sealed, `${clientId}:${stored.generation}`);
   const payload = JSON.parse(opened.reveal()) as Payload;
-  const { token, type, scope, headers } = payload;
+  const { token, type, scope, headers, early, single } = payload;
   return Object.freeze({
     clientId,
     generation: stored.generation,
@@ -45,6 +55,8 @@ export function openStored(vault: Vault, clientId: string, stored: StoredToken, 
     serveUntil: clock.now() + stored.runwayMs,
     serveUntilMonotonic: clock.monotonic() + stored.runwayMs,
     servableLifeMs: stored.servableLifeMs,
+    ...(early !== undefined && { plannedEarlyMs: early }),
+    ...(single && { singleLive: single }),
   });
 }
 

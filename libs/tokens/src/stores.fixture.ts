@@ -2,7 +2,7 @@ import type { Clock } from '#providers';
 import { startRedis } from '../../../test/harness/redis';
 import { MemoryTokenStore } from './memory-token-store';
 import { RedisTokenStore } from './redis-token-store';
-import type { NewToken, TokenStore } from './token-store';
+import { type Claim, minRestMs, type NewToken, type TokenStore } from './token-store';
 
 /** A store of either kind, on clocks that the test moves. */
 export interface Bench {
@@ -58,6 +58,14 @@ export async function redisBench(): Promise<Bench> {
   };
 }
 
+/** Claims on demand, once the last token has had its least rest. */
+export async function claimedOf(bench: Bench, id: string, seen?: string): Promise<Claim> {
+  bench.advance(minRestMs);
+  const answer = await bench.store.claimOne(id, seen);
+  if (answer.outcome !== 'claimed') throw new Error(`not claimed but ${answer.outcome}`);
+  return answer.claim;
+}
+
 export const token = (clockNow: number, over: Partial<NewToken> = {}): NewToken => ({
   secretVersion: 1,
   sealed: Buffer.from([0, 255, 1, 128]),
@@ -65,5 +73,7 @@ export const token = (clockNow: number, over: Partial<NewToken> = {}): NewToken 
   serveUntil: clockNow + (over.runwayMs ?? 270_000),
   servableLifeMs: 270_000,
   renewInMs: 200_000,
+  marginMs: 30_000,
+  fingerprints: [],
   ...over,
 });

@@ -20,10 +20,16 @@ export interface ServableToken {
   readonly serveUntil: number;
   readonly serveUntilMonotonic: number;
   readonly servableLifeMs: number;
+  /** Its renewal is planned so many ms before it is served no more; absent where it may be brought forward on demand. */
+  readonly plannedEarlyMs?: number;
+  /** The next token will end it: services are told to come back when that is planned. */
+  readonly singleLive?: true;
 }
 
 /** News arrives at once while the subscription is up; a check this often covers what it may have missed. */
 const checkAfterMs = { newsArrives: 10_000, newsIsCut: 1_000 };
+/** Once its renewal is due, a service is told that a single live token lasts this long, and comes back to ask again. */
+const afterPlanMs = 1_000;
 const maxEntries = 100_000;
 
 interface Entry {
@@ -49,7 +55,9 @@ export class TokenCache {
     const entry = this.#entries.get(clientId);
     if (!entry || runwayMs(entry.token, this.clock) <= 0) return undefined;
     const age = this.clock.monotonic() - entry.checkedAt;
-    return age < (this.newsArrives() ? checkAfterMs.newsArrives : checkAfterMs.newsIsCut) ? entry.token : undefined;
+    // News that is lost must not let a token be served that the next one has ended.
+    const newsIsEnough = this.newsArrives() && !entry.token.singleLive;
+    return age < (newsIsEnough ? checkAfterMs.newsArrives : checkAfterMs.newsIsCut) ? entry.token : undefined;
   }
 
   /** The token, if it may still be served: for when the store does not answer. */
@@ -84,4 +92,11 @@ export class TokenCache {
 /** ms for which the token may still be served; whichever of the two clocks is moved, the other one holds. */
 export function runwayMs(token: ServableToken, clock: Clock): number {
   return Math.min(token.serveUntil - clock.now(), token.serveUntilMonotonic - clock.monotonic());
+}
+
+/** ms that a service is told: as long as the token is served, or up to the moment at which the next one is to end it. */
+export function toldMs(token: ServableToken, clock: Clock): number {
+  const leftMs = runwayMs(token, clock);
+  if (!token.singleLive) return leftMs;
+  return Math.min(leftMs, Math.max(leftMs - (token.plannedEarlyMs ?? 0), afterPlanMs));
 }

@@ -1,12 +1,13 @@
-import { type Clock, type IssuedToken, systemClock } from '#providers';
+import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Throttled, tokenHosts } from '#providers';
 import type { Vault } from '#vault';
-import { TokenUnavailable } from './errors';
+import { TokenUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
+import { takePermit } from './quota';
 import { type LoadClient, type RenewableClient, RenewableClients } from './renewable-client';
 import type { Random } from './renewal-policy';
 import { Renewer, type RequestToken } from './renewer';
 import { openStored } from './sealed-token';
-import { runwayMs, type ServableToken, TokenCache } from './token-cache';
+import { runwayMs, type ServableToken, TokenCache, toldMs } from './token-cache';
 import { type ClientState, leaseMs, type News, type Overview, type TokenStore } from './token-store';
 
 const maxInFlight = 200;
@@ -83,9 +84,14 @@ export class TokenService {
     throw unavailable(after);
   }
 
-  /** Whole seconds for which the token may still be served. */
+  /** Whole seconds for which a service may use the token before it has to come back. */
   runwaySeconds(token: ServableToken): number {
-    return Math.max(0, Math.floor(runwayMs(token, this.#clock) / 1_000));
+    return Math.max(0, Math.floor(toldMs(token, this.#clock) / 1_000));
+  }
+
+  /** The same as a point in time: wall clock, ms. It is always the same one, but for a single live token. */
+  expiresAt(token: ServableToken): number {
+    return token.singleLive ? this.#clock.now() + toldMs(token, this.#clock) : token.serveUntil;
   }
 
   /** Claims what is due, as far as there are free slots, and starts the renewals. Returns how many. */
@@ -100,6 +106,29 @@ export class TokenService {
     } finally {
       this.#claiming = false;
     }
+  }
+
+  /**
+   * Asks for a token on behalf of nobody yet, as when a client is registered, under the provider's quota all the same.
+   * @param plainInputs without the secrets, which decide the hosts that will be asked
+   * @throws Throttled when the quota is used up, or cannot be counted now
+   */
+  async tryOut<T>(
+    definition: ProviderDefinition,
+    plainInputs: Readonly<Record<string, string>>,
+    ask: () => Promise<T>,
+  ): Promise<T> {
+    if (!definition.renew?.quota) return ask();
+    const waitMs = await takePermit(this.#store, definition, hostsOf(definition, plainInputs)).catch(
+      (cause: unknown) => {
+        const message = "the provider's quota cannot be counted while the token store does not answer";
+        throw new Throttled({ message, reached: false, retryAfterSeconds: 1 }, { cause });
+      },
+    );
+    if (waitMs === 0) return ask();
+    const message = `the provider's quota of token requests is used up for ${Math.ceil(waitMs / 1_000)} s`;
+    const hint = 'Repeat it then. The quota is shared by all clients of the provider, and stands in its definition.';
+    throw new Throttled({ message, hint, reached: false, retryAfterSeconds: Math.ceil(waitMs / 1_000) });
   }
 
   /** Stores a token that was got while the client was registered or changed, so that it is not asked for twice. */
@@ -157,7 +186,9 @@ export class TokenService {
 
   #lastsLongEnough(token: ServableToken, minTtlSeconds: number): boolean {
     const wantedMs = Math.min(minTtlSeconds * 1_000, token.servableLifeMs * honouredShareOfLife);
-    return wantedMs === 0 || runwayMs(token, this.#clock) >= wantedMs;
+    if (wantedMs === 0) return true;
+    const leftMs = runwayMs(token, this.#clock);
+    return leftMs >= wantedMs || (token.plannedEarlyMs !== undefined && leftMs > token.plannedEarlyMs);
   }
 
   /** One read of the store at a time for each client. When it fails, what is in this process and still good is served. */
@@ -236,10 +267,13 @@ export class TokenService {
   }
 }
 
-function unavailable({ lastFailure, dueInMs }: ClientState): TokenUnavailable {
-  const retryAfterSeconds = Math.max(1, Math.min(Math.ceil((dueInMs ?? 0) / 1_000), 300));
-  if (!lastFailure) return new TokenUnavailable('renewing', 'the first token is being fetched', 1);
-  return new TokenUnavailable(lastFailure.code, lastFailure.message, retryAfterSeconds, lastFailure);
+/** Inputs that make no URL are for the trial to say. */
+function hostsOf(definition: ProviderDefinition, plainInputs: Readonly<Record<string, string>>): string {
+  try {
+    return tokenHosts(definition, plainInputs);
+  } catch {
+    return '';
+  }
 }
 
 function singleFlight<T>(flights: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Bench, memoryBench, redisBench, token } from './stores.fixture';
-import { type Claim, leaseMs, minRestMs, type News, type TokenStore } from './token-store';
+import { type Bench, claimedOf, memoryBench, redisBench, token } from './stores.fixture';
+import { leaseMs, minRestMs, type News, type TokenStore } from './token-store';
 
 describe.each([
   ['memory', memoryBench],
@@ -22,12 +22,7 @@ describe.each([
 
   const now = () => bench.now();
   const enqueue = (dueInMs = 0, secretVersion = 1) => store.enqueue([{ clientId: id, secretVersion, dueInMs }]);
-  const claimed = async (seen?: string): Promise<Claim> => {
-    bench.advance(minRestMs);
-    const answer = await store.claimOne(id, seen);
-    if (answer.outcome !== 'claimed') throw new Error(`not claimed but ${answer.outcome}`);
-    return answer.claim;
-  };
+  const claimed = (seen?: string) => claimedOf(bench, id, seen);
   const dueNow = async () => (await store.claimDue(50)).filter((claim) => claim.clientId === id);
 
   it('gives a due client to one claimer only', async () => {
@@ -118,7 +113,7 @@ describe.each([
     await enqueue();
     await store.change(id, 2);
     const claim = await claimed();
-    expect(await store.postpone(claim, 300_000, { failures: 2, refusals: 2 }, 1)).toBe('outdated');
+    expect(await store.postpone(claim, 300_000, { failures: 2, refusals: 2 }, { secretVersion: 1 })).toBe('outdated');
     expect(await store.read(id)).toMatchObject({ failures: 0, refusals: 0 });
     expect(await dueNow()).toHaveLength(1);
   });

@@ -27,14 +27,30 @@ export interface NewToken {
   serveUntil: number;
   /** ms that it may be served in all. */
   servableLifeMs: number;
-  /** ms from now until its renewal is due. */
+  /** ms from now until its renewal is due. Where that is after its end, nobody asks sooner on demand either. */
   renewInMs: number;
+  /** From the end of serving to the end of its life as the provider told it, ms. */
+  marginMs: number;
+  /** Of its text, by each master key: so that the same token is known when it comes again. Without any it is new. */
+  fingerprints: readonly string[];
+  /** How long before the end of a token's life another one can be had, ms; below 0 after it; absent when not known. */
+  nextBeforeEndMs?: number;
+  /** It has ended the one before, which it replaces, were it to end sooner. */
+  endsOthers?: boolean;
+  /** ms from now during which the provider is not asked again, whoever wants it. */
+  minIntervalMs?: number;
+}
+
+/** At most so many token requests in any such time. */
+export interface Quota {
+  requests: number;
+  perMs: number;
 }
 
 export interface Commit {
   /**
    * `fenced`: the claim holds no more; `outdated`: got with a secret replaced since, the client is due again at once;
-   * `sticky`: the provider gave a token that ends no later than the one stored, which is kept.
+   * `sticky`: the provider gave the token that is stored already, or one that ends no later; the stored one is kept.
    */
   outcome: 'stored' | 'fenced' | 'outdated' | 'sticky';
   /** It is the client's first token, or ends a series of failures: the client is fresh, and was not before. */
@@ -67,6 +83,8 @@ export interface ClientState extends Attempts {
   token?: StoredToken;
   /** ms until the next renewal, negative when it is late; absent when the client is not in the queue. */
   dueInMs?: number;
+  /** ms during which the provider is not asked again; absent when it may be asked now. */
+  restMs?: number;
 }
 
 export interface QueueEntry {
@@ -103,22 +121,37 @@ export interface TokenStore {
    * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already
    */
   claimOne(clientId: string, seenGeneration?: string, restMs?: number): Promise<ClaimAnswer>;
+  /**
+   * Notes that the provider is about to be asked, for a client whose requests must be so far apart: before, since the
+   * worker may die with its request sent. `early`: not yet; the claim was given back.
+   */
+  asking(claim: Claim, minIntervalMs: number): Promise<'go' | 'early' | 'fenced'>;
   commit(claim: Claim, token: NewToken): Promise<Commit>;
   /**
-   * Gives a claim back after a failure.
-   * @param secretVersion that was tried; a failure of one that was replaced since is `outdated` and not counted
+   * Gives a claim back, after a failure or, without `attempts`, unused: then failures stay as they are.
+   * @param tried.secretVersion a failure with one that was replaced since is `outdated` and not counted
+   * @param tried.minIntervalMs from now, after which the provider may be asked again; 0 when it cannot have heard of the
+   *   request; absent where that was not noted with `asking`
    */
   postpone(
     claim: Claim,
     delayMs: number,
-    attempts: Attempts,
-    secretVersion?: number,
+    attempts?: Attempts,
+    tried?: { secretVersion?: number; minIntervalMs?: number },
   ): Promise<'postponed' | 'fenced' | 'outdated'>;
+  /**
+   * Takes permits for token requests out of a bucket that all replicas share.
+   * @returns 0 when they were taken; else ms after which they can be there
+   */
+  takePermits(bucket: string, permits: number, quota: Quota): Promise<number>;
   read(clientId: string): Promise<ClientState>;
   readMany(clientIds: string[]): Promise<ClientState[]>;
   /** Puts those that are missing into the queue. Returns how many were. */
   enqueue(entries: QueueEntry[]): Promise<number>;
-  /** Fences what is in flight, forgets failures, makes the client due, at once unless said otherwise. */
+  /**
+   * Fences what is in flight, forgets failures, makes the client due, at once unless said otherwise. The minimum interval
+   * between two requests goes on, unless the secret is another one.
+   */
   change(clientId: string, secretVersion: number, dueInMs?: number): Promise<void>;
   /** @param claim only if it still holds */
   remove(clientId: string, claim?: Claim): Promise<void>;

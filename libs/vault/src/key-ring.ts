@@ -11,6 +11,8 @@ export interface RingKey {
   pepper: KeyObject;
   /** Attests rows that are no secrets (HMAC-SHA-256). */
   attestation: KeyObject;
+  /** Tells whether two tokens are the same one (HMAC-SHA-256). */
+  fingerprint: KeyObject;
 }
 
 /** `MASTER_KEYS` cannot be used; every fault is listed, none quotes key material. */
@@ -66,6 +68,11 @@ export class KeyRing {
     return new KeyRing(keys);
   }
 
+  /** All of them, the primary one first. */
+  all(): RingKey[] {
+    return [...this.#keys.values()];
+  }
+
   /** The key of that id. It is looked up, never guessed: keys are not tried in turn. */
   find(kid: string): RingKey | undefined {
     return this.#keys.get(kid);
@@ -82,6 +89,7 @@ function derive(kid: string, master: Buffer): RingKey {
     token: subkey('token'),
     pepper: subkey('pepper'),
     attestation: subkey('attestation'),
+    fingerprint: subkey('fingerprint'),
   };
 }
 

@@ -80,6 +80,22 @@ describe('secrets at rest', () => {
   });
 });
 
+describe('the fingerprints of a token', () => {
+  it('are equal for equal tokens, tell nothing of them, and differ with the key', () => {
+    const [one] = vault.fingerprints(new Secret(canary));
+    expect(one).toMatch(/^[\w-]{8}$/);
+    expect(vault.fingerprints(new Secret(canary))).toEqual([one]);
+    expect(vault.fingerprints(new Secret(`${canary}.`))).not.toEqual([one]);
+    expect(new Vault(KeyRing.parse(`b:${masterB}`)).fingerprints(new Secret(canary))).not.toContain(one);
+  });
+
+  it('made with an older key are known after a new one was put in front', () => {
+    const rotated = new Vault(KeyRing.parse(`b:${masterB},a:${masterA}`)).fingerprints(new Secret(canary));
+    expect(rotated).toHaveLength(2);
+    expect(rotated[1]).toBe(vault.fingerprints(new Secret(canary))[0]);
+  });
+});
+
 describe('tokens at rest', () => {
   it('open for their own client and generation only', () => {
     const sealed = vault.sealToken(new Secret(canary), 'c1:7');

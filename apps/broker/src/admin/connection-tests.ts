@@ -1,5 +1,6 @@
 import { type ConnectionTest, readDefinition, tokenHosts, type TokenRequester } from '#providers';
 import type { Audit, By, Definitions, DefinitionVersion } from '#registry';
+import type { TokenService } from '#tokens';
 import { invalid } from '../problem';
 import { checkedInputs } from './inputs';
 import { membersOf, sourceIn } from './provider.body';
@@ -11,6 +12,7 @@ export class ConnectionTests {
   constructor(
     private readonly parts: {
       definitions: Definitions;
+      tokens: TokenService;
       tryOut: TokenRequester['tryOut'];
       audit: Audit;
       allowedOrigins: readonly string[];
@@ -19,10 +21,11 @@ export class ConnectionTests {
 
   /**
    * @param body `{provider, provider_version?, inputs}`, or `{definition | source, inputs}`
-   * @throws Problem, InvalidDefinition, UnknownProvider where there is nothing to be tried
+   * @throws Problem, InvalidDefinition, UnknownProvider where there is nothing to be tried; Throttled where the provider's
+   *   quota is used up
    */
   async run(body: unknown, by: By): Promise<ConnectionTest> {
-    const { tryOut, audit, allowedOrigins } = this.parts;
+    const { tokens, tryOut, audit, allowedOrigins } = this.parts;
     const { inputs: given, ...what } = membersOf(body, known);
     const { provider, version, definition } = await this.#chosen(what);
     const { plain, secret } = checkedInputs(definition, inputsIn(given), allowedOrigins);
@@ -30,9 +33,11 @@ export class ConnectionTests {
       ...(version === undefined ? { stored: false } : { provider_version: version }),
       hosts: hostsOf(definition, plain),
     };
-    // Before anything is sent: while the audit cannot be written, nobody is asked.
-    await audit.note(by, 'connection.tested', `provider:${provider}`, detail);
-    return tryOut(definition, { ...plain, ...secret });
+    return tokens.tryOut(definition, plain, async () => {
+      // Before anything is sent: while the audit cannot be written, nobody is asked.
+      await audit.note(by, 'connection.tested', `provider:${provider}`, detail);
+      return tryOut(definition, { ...plain, ...secret });
+    });
   }
 
   async #chosen({ provider, provider_version: version, ...text }: Record<string, unknown>): Promise<Tried> {

@@ -91,7 +91,10 @@ export class Registration {
   }
 
   #try({ definition, plain, secret }: Inputs): Promise<IssuedToken> {
-    return this.parts.requestToken(definition.definition, { ...plain, ...secret });
+    const { tokens, requestToken } = this.parts;
+    return tokens.tryOut(definition.definition, plain, () =>
+      requestToken(definition.definition, { ...plain, ...secret }),
+    );
   }
 
   /** The inputs there are with the changes; `null` takes one away. */

@@ -68,7 +68,11 @@ export function registerTokenRoute(
 
   function serve(token: ServableToken, how: 'hit' | 'miss', request: TokenRequest, reply: FastifyReply): FastifyReply {
     let ready = prepared.get(token);
-    if (!ready) prepared.set(token, (ready = prepare(token, request.params.name)));
+    if (!ready) {
+      ready = prepare(token, request.params.name, tokens.expiresAt(token));
+      // When a service is to come back for the next one changes with time.
+      if (!token.singleLive) prepared.set(token, ready);
+    }
     reply.header('cache-control', 'no-store').header('etag', ready.etag);
     if (matches(request.headers['if-none-match'], ready.etag)) {
       metrics.served('not_modified');
@@ -110,10 +114,10 @@ function minTtl(given: unknown): number {
   throw invalid('/min_ttl', `min_ttl must be a whole number of seconds from 0 to ${maxMinTtlSeconds}`);
 }
 
-function prepare(token: ServableToken, client: string): PreparedReply {
+function prepare(token: ServableToken, client: string, expiresAt: number): PreparedReply {
   const head = { client, access_token: token.accessToken, token_type: token.tokenType };
   const { headers, scope, query, cookies, outputs } = token;
-  const tail = { expires_at: new Date(token.serveUntil).toISOString(), headers, scope, query, cookies, outputs };
+  const tail = { expires_at: new Date(expiresAt).toISOString(), headers, scope, query, cookies, outputs };
   return {
     etag: `"${token.generation}"`,
     beforeExpiresIn: `${JSON.stringify(head).slice(0, -1)},"expires_in":`,

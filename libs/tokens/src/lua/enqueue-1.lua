@@ -16,6 +16,7 @@ for i = 3, #ARGV, 3 do
   local minimum = tonumber(redis.call('HGET', client, 'm') or 0)
   if tonumber(ARGV[i + 1]) > minimum then
     redis.call('HSET', client, 'm', ARGV[i + 1])
+    redis.call('HDEL', client, 'a', 'i')
     -- A higher version than was known: the change that made it never arrived here, so it is due now.
     if added == 0 then redis.call('ZADD', KEYS[1], 'LT', now, ARGV[i]) end
   end

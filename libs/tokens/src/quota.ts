@@ -1,0 +1,37 @@
+import type { ProviderDefinition } from '#providers';
+import type { Random } from './renewal-policy';
+import type { TokenStore } from './token-store';
+
+/**
+ * A request arrives some time after its permit was taken, and not all take equally long: by so much the window is wider
+ * than the provider's. A connection may take 2 s; what follows a first step is sent within 8 s, or not at all.
+ */
+const arrivalMs = { oneStep: 2_000, moreSteps: 8_000 };
+const maxWaitMs = 300_000;
+
+/**
+ * Takes what one token costs of the provider's quota, which is counted for each definition and host; nothing where the
+ * definition has none, or the token is made without asking anyone.
+ * @param hosts as `tokenHosts` has it
+ * @returns 0 when it may be asked for; else ms after which there can be a permit
+ */
+export async function takePermit(
+  store: TokenStore,
+  { id, renew, steps = [] }: ProviderDefinition,
+  hosts: string,
+): Promise<number> {
+  const quota = renew?.quota;
+  if (!quota || steps.length === 0) return 0;
+  const perMs = quota.per_s * 1_000 + (steps.length > 1 ? arrivalMs.moreSteps : arrivalMs.oneStep);
+  const { requests } = quota;
+  return store.takePermits(`${id}@${hosts}`, Math.min(steps.length, requests), { requests, perMs });
+}
+
+/**
+ * How long a client leaves the quota to others. Spread over its window, so that those that wait do not all come at once
+ * when there is one permit; somebody who is waited for comes sooner.
+ */
+export function quotaDelayMs(waitMs: number, { per_s }: { per_s: number }, onDemand: boolean, random: Random): number {
+  const spreadMs = Math.min(Math.max(per_s * 1_000, 1_000), 60_000) * (onDemand ? 0.1 : 1);
+  return Math.min(waitMs + spreadMs * random(), maxWaitMs);
+}
