@@ -6,7 +6,7 @@ import { type AllowedOrigins, hostFault, urlFault } from '../network/address';
 import type { ClientTls } from '../network/connector';
 import type { WireRequest } from '../network/network';
 import { type Names, Template } from '../templates/template';
-import { asText, TemplateFault } from '../templates/text';
+import { asText, formEncoded, TemplateFault } from '../templates/text';
 
 /** @throws TemplateFault, ProviderMisconfigured */
 export function writeRequest(
@@ -101,7 +101,7 @@ export function present(fields: Fields, names: Names): [string, string][] {
 function basic({ user, pass }: NonNullable<CompiledStep['basic']>, encode: 'form' | 'plain', names: Names): string {
   const written = [user, pass].map((template) => {
     const text = template.render(names);
-    return encode === 'form' ? new URLSearchParams([['', text]]).toString().slice(1) : text;
+    return encode === 'form' ? formEncoded(text) : text;
   });
   return Buffer.from(written.join(':'), 'utf8').toString('base64');
 }
