@@ -1,3 +1,4 @@
+import { jsonIn } from '../json';
 import type { LifeUnit, TimeFormat } from '../language/definition';
 import type { CompiledDefinition } from '../language/compiled-definition';
 import type { Names } from '../templates/template';
@@ -151,11 +152,7 @@ function jwtSeconds(token: string, told: number | undefined, now: number): numbe
 }
 
 function claims(token: string): { exp?: number; iat?: number } {
-  try {
-    const payload: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-    const { exp, iat } = payload as { exp?: unknown; iat?: unknown };
-    return { ...(Number.isFinite(exp) && { exp: exp as number }), ...(Number.isFinite(iat) && { iat: iat as number }) };
-  } catch {
-    return {};
-  }
+  const payload = jsonIn(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  const { exp, iat } = (payload ?? {}) as { exp?: unknown; iat?: unknown };
+  return { ...(Number.isFinite(exp) && { exp: exp as number }), ...(Number.isFinite(iat) && { iat: iat as number }) };
 }
