@@ -4,7 +4,7 @@ import type { Clock } from '../clock';
 import type { CompiledAssertion } from '../language/compiled-definition';
 import type { Names } from '../templates/template';
 import { TemplateFault } from '../templates/text';
-import { writeJson } from './write-request';
+import { secretIn, writeJson } from './write-request';
 
 const shared = /^HS(256|384|512)$/;
 const algorithms = /^(HS|RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/;
@@ -23,14 +23,14 @@ export async function signAssertion(
   clock: Clock,
 ): Promise<Secret | undefined> {
   if (key.isAbsent(names)) return undefined;
-  const wanted = alg && !alg.isAbsent(names) ? alg.render(names) : undefined;
+  const wanted = alg?.renderUnlessAbsent(names);
   if (wanted !== undefined && !algorithms.test(wanted)) {
     throw new TemplateFault(
       `assertion ${name}: the algorithm must be RS, PS, ES or HS with 256, 384 or 512, or EdDSA (Ed25519)`,
     );
   }
   const text = new Secret(key.render(names));
-  const phrase = passphrase && !passphrase.isAbsent(names) ? new Secret(passphrase.render(names)) : undefined;
+  const phrase = secretIn(passphrase, names);
   try {
     const signing =
       wanted !== undefined && shared.test(wanted)

@@ -138,17 +138,22 @@ export function writeJson(node: JsonNode, names: Names): unknown {
 
 /** The authorities that are trusted in place of the public ones, if any are named. @throws TemplateFault */
 export function trusted(ca: Template | undefined, names: Names): ClientTls | undefined {
-  return ca && !ca.isAbsent(names) ? { ca: restorePem(ca.render(names)) } : undefined;
+  const pem = ca?.renderUnlessAbsent(names);
+  return pem === undefined ? undefined : { ca: restorePem(pem) };
+}
+
+/** @throws TemplateFault */
+export function secretIn(template: Template | undefined, names: Names): Secret | undefined {
+  const text = template?.renderUnlessAbsent(names);
+  return text === undefined ? undefined : new Secret(text);
 }
 
 /** @throws TemplateFault */
 function writeTls({ mtls, ca }: CompiledStep, names: Names): ClientTls | undefined {
   const authorities = trusted(ca, names);
   if (!mtls || mtls.cert.isAbsent(names)) return authorities;
-  const passphrase =
-    mtls.passphrase && !mtls.passphrase.isAbsent(names) ? new Secret(mtls.passphrase.render(names)) : undefined;
   try {
-    const { key } = readPrivateKey(new Secret(mtls.key.render(names)), passphrase);
+    const { key } = readPrivateKey(new Secret(mtls.key.render(names)), secretIn(mtls.passphrase, names));
     const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
     return { ...authorities, cert: restorePem(mtls.cert.render(names)), key: pem };
   } catch (error) {
