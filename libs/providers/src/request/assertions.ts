@@ -1,9 +1,10 @@
 import { type JWTPayload, SignJWT } from 'jose';
 import { readPrivateKey, Secret, signingAlgorithm, UnusableKey } from '#vault';
 import type { Clock } from '../clock';
-import type { CompiledAssertion } from '../language/compiled-definition';
+import type { CompiledAssertion, CompiledDefinition } from '../language/compiled-definition';
 import type { Names } from '../templates/template';
 import { TemplateFault } from '../templates/text';
+import type { RequestScope } from './request-scope';
 import { secretIn, writeJson } from './write-request';
 
 const shared = /^HS(256|384|512)$/;
@@ -11,12 +12,29 @@ const algorithms = /^(HS|RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/;
 const times = ['iat', 'nbf', 'exp'];
 
 /**
+ * Signs those that are not signed yet, in the order in which they name each other.
+ * @throws TemplateFault
+ */
+export async function signAssertions(
+  wanted: readonly string[],
+  { assertions }: CompiledDefinition,
+  scope: RequestScope,
+  clock: Clock,
+): Promise<void> {
+  for (const name of wanted) {
+    if (scope.hasAssertion(name)) continue;
+    const assertion = await sign(name, assertions.get(name)!, scope, clock);
+    if (assertion) scope.learnAssertion(name, assertion);
+  }
+}
+
+/**
  * Signs a JWT (RFC 7519; as client authentication RFC 7523) with the client's own key.
  *
  * @returns undefined when the key is an input that was not given
  * @throws TemplateFault
  */
-export async function signAssertion(
+async function sign(
   name: string,
   { spec, key, alg, passphrase, header, claims }: CompiledAssertion,
   names: Names,
