@@ -1,3 +1,4 @@
+import { isText } from '../failures/condition';
 import { jsonIn } from '../json';
 import type { LifeUnit, TimeFormat } from '../language/definition';
 import type { CompiledDefinition } from '../language/compiled-definition';
@@ -50,10 +51,6 @@ export function lifeSeconds(
   if (told === undefined) return undefined;
   const byJwt = expiry.some((entry) => 'jwt_exp' in entry) ? jwtSeconds(token, told, now) : undefined;
   return Math.min(told, byJwt ?? told, definition.renew?.max_ttl_s ?? tenYearsSeconds);
-}
-
-function isText(value: unknown, expected: unknown): boolean {
-  return (value ?? undefined) !== undefined && String(value) === String(expected);
 }
 
 function providerNow({ sentAt, providerDate }: Moment): number {
