@@ -2,6 +2,7 @@ import { type JWTPayload, SignJWT } from 'jose';
 import { readPrivateKey, Secret, signingAlgorithm, UnusableKey } from '#vault';
 import type { Clock } from '../clock';
 import type { CompiledAssertion, CompiledDefinition } from '../language/compiled-definition';
+import type { KeyEncoding } from '../language/definition';
 import type { Names } from '../templates/template';
 import { TemplateFault } from '../templates/text';
 import type { RequestScope } from './request-scope';
@@ -76,7 +77,7 @@ function privateKey(text: Secret, passphrase: Secret | undefined, wanted: string
   return { key, alg: chosen, ...(kid !== undefined && { kid }) };
 }
 
-function bytesOf(text: Secret, encoding: 'utf8' | 'base64' | 'base64url' | 'hex'): Uint8Array {
+function bytesOf(text: Secret, encoding: KeyEncoding): Uint8Array {
   return Uint8Array.from(Buffer.from(text.reveal(), encoding));
 }
 
