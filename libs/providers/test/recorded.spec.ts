@@ -4,8 +4,8 @@ import { inspect } from 'node:util';
 import { exportJWK, importJWK, importPKCS8, jwtVerify } from 'jose';
 import { createTokenRequester, type IssuedToken, loadPresets, ProviderError, type TokenRequester } from '#providers';
 import { Secret } from '#vault';
+import { type LocalProvider, startProvider } from '../../../test/harness/local-provider';
 import { holds } from '../src/failures/condition';
-import { type LocalProvider, startProvider } from '../src/testing/local-provider.fixture';
 import { type ExpectedJwt, loadRecordings, pem, type RecordedAnswer, type Recording } from './recording.fixture';
 
 const now = Date.parse('2026-01-15T12:00:00Z');
