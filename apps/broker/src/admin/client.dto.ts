@@ -6,6 +6,7 @@ import { conditions } from '#tokens';
 import { AreLabels, IsLabel } from './labels';
 import { IsName, IsText, Optional } from './name';
 import { PageQuery } from './page.dto';
+import { IsVersion } from './version';
 
 const inputsDescription =
   'What the provider asks for. Secret ones are sealed at once and never come back out of any call.';
@@ -33,15 +34,6 @@ const IsRenewal = (): PropertyDecorator =>
     IsObject(),
     ValidateNested(),
     Type(() => RenewalDto),
-  );
-
-const IsVersion = (description: string): PropertyDecorator =>
-  applyDecorators(
-    ApiPropertyOptional({ minimum: 1, description }),
-    Optional(),
-    IsInt({ message: '$property must be a whole number' }),
-    Min(1),
-    Max(2_147_483_647),
   );
 
 export class CreateClientDto {

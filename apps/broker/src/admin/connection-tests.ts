@@ -4,6 +4,7 @@ import type { TokenService } from '#tokens';
 import { invalid } from '../problem';
 import { checkedInputs, hostsOf } from './inputs';
 import { isObject, membersOf, sourceIn } from './provider.body';
+import { isVersion } from './version';
 
 type Tried = Pick<DefinitionVersion, 'provider' | 'definition'> & { version?: number };
 
@@ -62,8 +63,4 @@ const known = ['provider', 'provider_version', 'source', 'definition', 'inputs']
 function inputsIn(given: unknown): Record<string, unknown> {
   if (isObject(given)) return given;
   throw invalid('/inputs', 'inputs must be an object');
-}
-
-function isVersion(version: unknown): version is number {
-  return Number.isInteger(version) && (version as number) > 0 && (version as number) < 2 ** 31;
 }
