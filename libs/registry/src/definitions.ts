@@ -71,7 +71,7 @@ export class Definitions {
   ) {}
 
   /**
-   * Stores the presets of this process as versions, where they are not yet. To be called once, before anything else.
+   * Stores the presets of this process as versions, where they are not yet. To be called before anything else.
    * @returns the presets that an admin's own definition of the same name hides
    */
   async storePresets(): Promise<string[]> {

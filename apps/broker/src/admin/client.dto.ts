@@ -44,7 +44,7 @@ export class CreateClientDto {
   @IsText()
   provider: string;
 
-  @IsVersion("A version of the provider's definition; absent: the newest.")
+  @IsVersion("A version of the provider's definition; absent: the one that GET /v1/providers tells.")
   provider_version?: number;
 
   @ApiProperty({
