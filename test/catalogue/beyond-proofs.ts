@@ -1,11 +1,11 @@
 import { createHash, createHmac, createSecretKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { type JWTPayload, type ProtectedHeaderParameters, jwtVerify } from 'jose';
 import type { IssuedToken } from '#providers';
+import type { ReceivedRequest } from '../harness/local-provider';
 import { certificate, ec, rsa } from './beyond-keys';
 import { now } from './conversation';
-import type { StubRequest } from './stub-issuer';
 
-type Proof = (received: readonly StubRequest[], token: IssuedToken) => unknown;
+type Proof = (received: readonly ReceivedRequest[], token: IssuedToken) => unknown;
 
 /** What an issuer checks that cannot be written down beforehand: signatures. */
 export const proofs: Readonly<Record<string, Proof>> = {
@@ -92,11 +92,11 @@ function life(seconds: number): { iat: number; exp: number } {
   return { iat: now / 1000, exp: now / 1000 + seconds };
 }
 
-function bearer({ headers }: StubRequest): string {
+function bearer({ headers }: ReceivedRequest): string {
   return (headers['authorization'] as string).replace('Bearer ', '');
 }
 
-function field({ body }: StubRequest, name: string): string {
+function field({ body }: ReceivedRequest, name: string): string {
   return new URLSearchParams(body).get(name)!;
 }
 

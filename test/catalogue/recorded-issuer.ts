@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { StubAnswer, StubRequest } from './stub-issuer';
+import type { ReceivedRequest } from '../harness/local-provider';
+import type { StubAnswer } from './stub-issuer';
 
 export interface RecordedAnswer {
   status?: number;
@@ -24,7 +25,7 @@ export interface Exchange {
 /** Answers as was recorded, as long as it is asked as was recorded. */
 export class RecordedIssuer {
   readonly complaints: string[] = [];
-  readonly received: StubRequest[] = [];
+  readonly received: ReceivedRequest[] = [];
 
   constructor(
     private readonly exchanges: readonly Exchange[],
@@ -35,7 +36,7 @@ export class RecordedIssuer {
     return this.received.length === this.exchanges.length;
   }
 
-  answer(request: StubRequest): StubAnswer {
+  answer(request: ReceivedRequest): StubAnswer {
     const exchange = this.exchanges[this.received.length];
     this.received.push(request);
     const complaints = exchange ? complaintsAbout(request, exchange.request) : ['nothing more is awaited'];
@@ -48,7 +49,7 @@ export class RecordedIssuer {
   }
 }
 
-function complaintsAbout(request: StubRequest, wanted: Exchange['request']): string[] {
+function complaintsAbout(request: ReceivedRequest, wanted: Exchange['request']): string[] {
   const complaints: string[] = [];
   const expect = (what: string, actual: unknown, expected: unknown) => {
     if (!matches(actual, expected))
@@ -56,7 +57,7 @@ function complaintsAbout(request: StubRequest, wanted: Exchange['request']): str
   };
   expect('method', request.method, wanted.method);
   const url = new URL(wanted.url);
-  const actual = new URL(request.target, `${url.protocol}//${request.headers['host'] as string}`);
+  const actual = new URL(request.url, `${url.protocol}//${request.headers['host'] as string}`);
   expect('host', actual.host, url.host);
   expect('path', decoded(actual), decoded(url));
   expect('query', [...actual.searchParams].sort(), [...url.searchParams].sort());

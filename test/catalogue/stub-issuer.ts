@@ -1,16 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ReceivedRequest } from '../harness/local-provider';
 import type { Entry, ExpiryFacts, SignedJwt } from './facts';
 import { Evaluation } from './issuer-text';
 import { jwtComplaints } from './jwt-complaints';
 import type { SampleClient } from './sample-client';
-
-export interface StubRequest {
-  method: string;
-  /** Path and query, as they came. */
-  target: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  body: string;
-}
 
 export interface StubAnswer {
   status: number;
@@ -66,8 +59,8 @@ export class StubIssuer {
     return 1 + (this.entry.token_request.additional_steps?.length ?? 0);
   }
 
-  answer(request: StubRequest): StubAnswer {
-    this.urls.push(`${request.headers['host'] as string}${request.target}`);
+  answer(request: ReceivedRequest): StubAnswer {
+    this.urls.push(`${request.headers['host'] as string}${request.url}`);
     const complaints = this.isDone ? ['nothing more is awaited'] : this.#complaintsAbout(request, this.#awaited());
     this.complaints.push(...complaints);
     const date = new Date(this.now).toUTCString();
@@ -193,8 +186,8 @@ export class StubIssuer {
     };
   }
 
-  #complaintsAbout(request: StubRequest, awaited: Awaited): string[] {
-    const [path, search] = request.target.split('?');
+  #complaintsAbout(request: ReceivedRequest, awaited: Awaited): string[] {
+    const [path, search] = request.url.split('?');
     const complaints: string[] = [];
     const expect = (what: string, actual: unknown, wanted: unknown) => {
       if (typeof wanted === 'function') complaints.push(...wanted(actual).map((one: string) => `${what}: ${one}`));
@@ -217,7 +210,7 @@ export class StubIssuer {
     return complaints;
   }
 
-  #bodyOf({ headers, body }: StubRequest, { type, body: awaited }: Awaited): Record<string, unknown> {
+  #bodyOf({ headers, body }: ReceivedRequest, { type, body: awaited }: Awaited): Record<string, unknown> {
     if (Object.keys(awaited).length === 0 && (body === '' || body === '{}')) return {};
     const mediaType = String(headers['content-type']).split(';')[0];
     if (type === 'form' && mediaType === 'application/x-www-form-urlencoded') return fieldsOf(body);

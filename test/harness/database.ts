@@ -14,31 +14,25 @@ export async function createDatabase({ migrated = true }: { migrated?: boolean }
   const { url, run } = await provisioned('postgres');
   const template = migrated ? (await provisioned('template')).name : 'template1';
   const name = `${prefix(run)}${randomBytes(4).toString('hex')}`;
-  await statement(url, `CREATE DATABASE "${name}" TEMPLATE "${template}"`);
+  await runSql(url, `CREATE DATABASE "${name}" TEMPLATE "${template}"`);
   return {
     url: named(url, name),
-    drop: () => statement(url, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`),
+    drop: async () => void (await runSql(url, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
   };
 }
 
 /** Migrates once what every suite then copies. */
 export async function makeTemplate(url: string, run: string): Promise<string> {
   const name = `${prefix(run)}template`;
-  await statement(url, `CREATE DATABASE "${name}"`);
+  await runSql(url, `CREATE DATABASE "${name}"`);
   await applyMigrations(new PrismaPg({ connectionString: named(url, name) }));
   return name;
 }
 
 /** On a server that stays: what suites forgot to drop, and the template. */
 export async function dropDatabases(url: string, run: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    const left = await client.query('SELECT datname FROM pg_database WHERE starts_with(datname, $1)', [prefix(run)]);
-    for (const { datname } of left.rows) await client.query(`DROP DATABASE IF EXISTS "${datname}" WITH (FORCE)`);
-  } finally {
-    await client.end();
-  }
+  const left = await runSql(url, `SELECT datname FROM pg_database WHERE starts_with(datname, '${prefix(run)}')`);
+  for (const { datname } of left) await runSql(url, `DROP DATABASE IF EXISTS "${datname}" WITH (FORCE)`);
 }
 
 const prefix = (run: string): string => `token_broker_test_${run}_`;
@@ -49,12 +43,9 @@ function named(url: string, database: string): string {
   return address.href;
 }
 
-async function statement(url: string, sql: string): Promise<void> {
+/** One statement on a connection of its own; answers with its rows. */
+export async function runSql(url: string, sql: string): Promise<any[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
+  return (await client.query(sql).finally(() => client.end())).rows;
 }

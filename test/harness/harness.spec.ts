@@ -6,20 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { transformFileSync } from '@swc/core';
 import { Redis } from 'ioredis';
-import { Client } from 'pg';
 import { startBroker } from './broker';
-import { createDatabase } from './database';
+import { createDatabase, runSql } from './database';
 import { sharedRedisUrl, startRedis } from './redis';
 
 let scratch: string;
 beforeAll(() => void (scratch = mkdtempSync(join(tmpdir(), 'token-broker-harness-'))));
 afterAll(() => rmSync(scratch, { recursive: true }));
-
-async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  return (await client.query(sql).finally(() => client.end())).rows;
-}
 
 function alive(pid: number): boolean {
   try {
@@ -35,10 +28,10 @@ async function until(condition: () => boolean): Promise<void> {
 
 test('databases are fresh, migrated, apart from each other, and gone when dropped', async () => {
   const [one, other] = await Promise.all([createDatabase(), createDatabase()]);
-  await query(one.url, 'CREATE TABLE mine (id int)');
-  expect(await query(other.url, `SELECT to_regclass('mine') AS mine`)).toEqual([{ mine: null }]);
+  await runSql(one.url, 'CREATE TABLE mine (id int)');
+  expect(await runSql(other.url, `SELECT to_regclass('mine') AS mine`)).toEqual([{ mine: null }]);
   await Promise.all([one.drop(), other.drop()]);
-  await expect(query(one.url, 'SELECT 1')).rejects.toThrow('does not exist');
+  await expect(runSql(one.url, 'SELECT 1')).rejects.toThrow('does not exist');
 });
 
 test('the shared Redis answers', async () => {

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { runSql } from '../../../test/harness/database';
 import { ask, type Fleet, startFleet } from './fleet';
 import { type Issuer, startIssuer } from './issuer';
 
@@ -130,14 +131,10 @@ describe('POST /v1/connection-tests', () => {
   });
 
   it('asks nobody while it cannot be written down', async () => {
-    const { Client } = await import('pg');
-    const client = new Client({ connectionString: fleet.database.url });
-    await client.connect();
-    await client.query('ALTER TABLE audit_entries RENAME TO hidden');
+    await runSql(fleet.database.url, 'ALTER TABLE audit_entries RENAME TO hidden');
     const asked = issuer.received.length;
     const answer = await test({ provider: 'capillary', inputs: capillary() });
-    await client.query('ALTER TABLE hidden RENAME TO audit_entries');
-    await client.end();
+    await runSql(fleet.database.url, 'ALTER TABLE hidden RENAME TO audit_entries');
     expect(answer.status).toBe(500);
     expect(issuer.received).toHaveLength(asked);
   });

@@ -1,43 +1,21 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-
-export interface Received {
-  path: string;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
+import { type ReceivedRequest, startProvider } from '../../../test/harness/local-provider';
 
 /** A provider on loopback that remembers what it was asked, and answers as it is told. */
 export interface Issuer {
   url: string;
-  received: Received[];
+  received: ReceivedRequest[];
   /** Status and JSON of its answers from now on. */
-  answer: (request: Received) => { status?: number; body: unknown };
+  answer: (request: ReceivedRequest) => { status?: number; body: unknown };
   close(): Promise<void>;
 }
 
 export async function startIssuer(): Promise<Issuer> {
   let tokens = 0;
-  const received: Received[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk) => (body += chunk));
-    request.on('end', () => {
-      const asked = { path: request.url!, headers: request.headers, body };
-      received.push(asked);
-      const { status = 200, body: json } = issuer.answer(asked);
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
-    });
+  const { origin, received, close } = await startProvider((_, response, asked) => {
+    const { status = 200, body } = issuer.answer(asked);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const issuer: Issuer = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    received,
-    answer: () => ({ body: { access_token: `token-${(tokens += 1)}-of-the-issuer`, expires_in: 300 } }),
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  const answer = () => ({ body: { access_token: `token-${(tokens += 1)}-of-the-issuer`, expires_in: 300 } });
+  const issuer: Issuer = { url: origin, received, answer, close };
   return issuer;
 }

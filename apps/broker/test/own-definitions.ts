@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { runSql } from '../../../test/harness/database';
 import { type Answer, type Fleet, startFleet } from './fleet';
 import { type Issuer, startIssuer } from './issuer';
 
@@ -67,11 +67,7 @@ export async function startRoom(): Promise<Room> {
       issuer.received
         .filter(({ body }) => new URLSearchParams(body).get('client') === name)
         .map(({ headers }) => headers['x-mark']),
-    sql: async (text) => {
-      const client = new Client({ connectionString: fleet.database.url });
-      await client.connect();
-      await client.query(text).finally(() => client.end());
-    },
+    sql: async (text) => void (await runSql(fleet.database.url, text)),
     close: async () => {
       await fleet.stop();
       await issuer.close();

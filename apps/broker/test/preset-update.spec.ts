@@ -37,7 +37,7 @@ describe('an update of the broker that brings another text of a preset', () => {
     const create = (url: string, name: string) =>
       ask(`${url}/v1/clients`, 'POST', { name, provider: 'capillary', inputs }, headers);
     const patch = (url: string, name: string, body: object) => ask(`${url}/v1/clients/${name}`, 'PATCH', body, headers);
-    const lastPath = () => issuer.received.at(-1)!.path;
+    const lastPath = () => issuer.received.at(-1)!.url;
     const old = fleet.brokers[0]!.url;
     expect(await create(old, 'before')).toMatchObject({ status: 201, body: { provider_version: 1 } });
 

@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { runSql } from '../../../test/harness/database';
 import { type Fleet, startFleet, until } from './fleet';
 
 describe('registering clients', () => {
@@ -213,10 +213,7 @@ describe('registering clients', () => {
 
   it('takes new secrets for a client whose stored ones cannot be opened any more', async () => {
     await fleet.register('mended');
-    const client = new Client({ connectionString: fleet.database.url });
-    await client.connect();
-    await client.query(`UPDATE clients SET sealed_inputs = 'nonsense' WHERE name = 'mended'`);
-    await client.end();
+    await runSql(fleet.database.url, `UPDATE clients SET sealed_inputs = 'nonsense' WHERE name = 'mended'`);
     const patch = (given: object) => fleet.admin('PATCH', '/v1/clients/mended', { inputs: given }, { 'if-match': '*' });
     expect(await patch({ secret: 'secret-of-mended' })).toMatchObject({
       status: 422,

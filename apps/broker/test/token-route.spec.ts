@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { runSql } from '../../../test/harness/database';
 import { ask, type Fleet, startFleet, until } from './fleet';
 
 describe('GET /v1/clients/{name}/token', () => {
@@ -13,11 +13,9 @@ describe('GET /v1/clients/{name}/token', () => {
   afterAll(() => fleet.stop());
 
   const transactions = async (): Promise<number> => {
-    const client = new Client({ connectionString: fleet.database.url });
-    await client.connect();
-    const { rows } = await client.query('SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()');
-    await client.end();
-    return Number(rows[0].xact_commit);
+    const counted = 'SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()';
+    const [row] = await runSql(fleet.database.url, counted);
+    return Number(row.xact_commit);
   };
 
   it('answers with a token that the provider takes, and headers ready to send', async () => {

@@ -1,11 +1,12 @@
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { exportJWK, importJWK, importPKCS8, jwtVerify } from 'jose';
+import { jwtVerify } from 'jose';
 import { createTokenRequester, type IssuedToken, loadPresets, ProviderError, type TokenRequester } from '#providers';
 import { Secret } from '#vault';
+import { type LocalProvider, startProvider } from '../../../test/harness/local-provider';
 import { holds } from '../src/failures/condition';
-import { type LocalProvider, startProvider } from '../src/testing/local-provider.fixture';
 import { type ExpectedJwt, loadRecordings, pem, type RecordedAnswer, type Recording } from './recording.fixture';
 
 const now = Date.parse('2026-01-15T12:00:00Z');
@@ -90,25 +91,15 @@ async function expectValues(sent: Record<string, string>, expected: Record<strin
 async function expectValue(sent: string, expected: unknown): Promise<void> {
   const { jwt } = expected as { jwt?: ExpectedJwt };
   if (!jwt) return expect(sent).toBe(expected);
-  const verified = await jwtVerify(sent, await publicKey(jwt), { currentDate: new Date(now) });
+  const verified = await jwtVerify(sent, publicKey(jwt), { currentDate: new Date(now) });
   expect(verified.protectedHeader).toEqual(jwt.header);
   const claims = Object.entries(jwt.claims).map(([name, value]) => [name, value === '*' ? expect.any(String) : value]);
   const iat = now / 1000;
   expect(verified.payload).toEqual({ iat, exp: iat + jwt.ttl_s, ...Object.fromEntries(claims) });
 }
 
-async function publicKey({ key, header }: ExpectedJwt): ReturnType<typeof importJWK> {
-  if (typeof key === 'object') return Buffer.from(key.hex, 'hex');
-  const {
-    d: _,
-    p,
-    q,
-    dp,
-    dq,
-    qi,
-    ...half
-  } = await exportJWK(await importPKCS8(pem(key), String(header['alg']), { extractable: true }));
-  return importJWK(half as Parameters<typeof importJWK>[0], String(header['alg']));
+function publicKey({ key }: ExpectedJwt): KeyObject {
+  return typeof key === 'object' ? createSecretKey(key.hex, 'hex') : createPublicKey(pem(key));
 }
 
 async function expectToken(token: IssuedToken, { token: expected }: Recording): Promise<void> {

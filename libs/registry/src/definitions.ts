@@ -13,7 +13,7 @@ import {
   VersionMismatch,
 } from './errors';
 import { type Page, pageOf, type PageRequest } from './page';
-import { statementOf, storePresets } from './stored-presets';
+import { alone, statementOf, storePresets } from './stored-presets';
 
 /** One version of a provider's definition. It never changes, and its row was seen to be ours. */
 export interface DefinitionVersion {
@@ -71,7 +71,7 @@ export class Definitions {
   ) {}
 
   /**
-   * Stores the presets of this process as versions, where they are not yet. To be called once, before anything else.
+   * Stores the presets of this process as versions, where they are not yet. To be called before anything else.
    * @returns the presets that an admin's own definition of the same name hides
    */
   async storePresets(): Promise<string[]> {
@@ -176,7 +176,7 @@ export class Definitions {
   /** @throws InvalidDefinition, AlreadyExists, ProviderIsPreset */
   async create(source: string, by: By): Promise<DefinitionVersion> {
     const provider = readDefinition(source).definition.id;
-    const version = await this.#alone(async (tx) => {
+    const version = await alone(this.db, async (tx) => {
       const { live, next } = await this.#own(tx, provider);
       if (live.length > 0) throw new AlreadyExists('provider', provider);
       return this.#add(tx, { provider, version: next, source }, 'provider.created', by);
@@ -193,7 +193,7 @@ export class Definitions {
     if (definition.id !== provider) {
       throw new InvalidDefinition([{ pointer: '/id', detail: `must be "${provider}": a provider keeps its id` }]);
     }
-    const version = await this.#alone(async (tx) => {
+    const version = await alone(this.db, async (tx) => {
       const { live, next } = await this.#own(tx, provider);
       const newest = live.at(-1);
       if (!newest) throw new NotFound('provider', provider);
@@ -206,7 +206,7 @@ export class Definitions {
 
   /** @throws NotFound, ProviderIsPreset, ProviderInUse */
   async delete(provider: string, by: By): Promise<void> {
-    await this.#alone(async (tx) => {
+    await alone(this.db, async (tx) => {
       const { live } = await this.#own(tx, provider);
       if (live.length === 0) throw new NotFound('provider', provider);
       // Before clients are counted: whoever registers one holds these rows until it is there to be counted.
@@ -245,14 +245,6 @@ export class Definitions {
       if (!(cause instanceof InvalidDefinition)) throw cause;
       throw new DefinitionUnusable(provider, version, 'cannot be read by this version of the broker', { cause });
     }
-  }
-
-  /** One mutation at a time, on all replicas. */
-  #alone<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.db.$transaction(async (tx) => {
-      await tx.$executeRaw`LOCK TABLE provider_versions IN SHARE ROW EXCLUSIVE MODE`;
-      return work(tx);
-    });
   }
 
   /** The versions of an own definition that are not deleted, oldest first, and the number of the next one. */

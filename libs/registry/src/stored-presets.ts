@@ -41,7 +41,6 @@ export async function storePresets(
   const found = await look(db, attestations, presets);
   if (found.missing.length === 0 && found.stale.length === 0) return found;
   const store = async (tx: Transaction): Promise<StoredPresets> => {
-    await tx.$executeRaw`LOCK TABLE provider_versions IN SHARE ROW EXCLUSIVE MODE`;
     const { missing, stale, ...stored } = await look(tx, attestations, presets);
     const by = { actor: 'broker' };
     const added = missing.map(({ provider, version }) => {
@@ -61,7 +60,19 @@ export async function storePresets(
     return stored;
   };
   // Thousands of old versions under an older key take their time.
-  return db.$transaction(store, { timeout: 60_000 });
+  return alone(db, store, { timeout: 60_000 });
+}
+
+/** One change of definitions at a time, on all replicas. */
+export function alone<T>(
+  db: Database,
+  work: (tx: Transaction) => Promise<T>,
+  options: { timeout?: number } = {},
+): Promise<T> {
+  return db.$transaction(async (tx) => {
+    await tx.$executeRaw`LOCK TABLE provider_versions IN SHARE ROW EXCLUSIVE MODE`;
+    return work(tx);
+  }, options);
 }
 
 async function look(

@@ -160,15 +160,15 @@ describe("the provider's quota", () => {
       ...{ token: { value: '{{steps.token.body.t}}', expiry: [{ fixed_s: 300 }] }, present: {} },
     };
     const ask = jest.fn(async () => 'asked');
-    expect(await scene.service.tryOut(definition, {}, ask)).toBe('asked');
-    const refusal: unknown = await scene.service.tryOut(definition, {}, ask).catch((error: unknown) => error);
+    expect(await scene.service.tryOut(definition, 'p.example', ask)).toBe('asked');
+    const refusal: unknown = await scene.service.tryOut(definition, 'p.example', ask).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(Throttled);
     expect((refusal as Throttled).failure).toMatchObject({ retryAfterSeconds: 62, reached: false });
     await expect(scene.service.get('c')).rejects.toMatchObject({ reason: 'not_yet' });
     scene.store.takePermits = () => Promise.reject(new Error('gone'));
-    await expect(scene.service.tryOut(definition, {}, ask)).rejects.toBeInstanceOf(Throttled);
+    await expect(scene.service.tryOut(definition, 'p.example', ask)).rejects.toBeInstanceOf(Throttled);
     expect(ask).toHaveBeenCalledTimes(1);
-    expect(await scene.service.tryOut({ ...definition, renew: {} }, {}, ask)).toBe('asked');
+    expect(await scene.service.tryOut({ ...definition, renew: {} }, 'p.example', ask)).toBe('asked');
   });
 
   it('I8: is never exceeded by two replicas on one Redis, whatever is wanted of them, and all get their turn', async () => {

@@ -82,12 +82,12 @@ export class MemoryTokenStore implements TokenStore {
     if (minIntervalMs > 0) entry.notAskedBefore = now + minIntervalMs;
     const replacement = replacementFor(entry.token, token, now);
     if (!replacement) {
-      const { until, marginMs } = entry.token!;
+      const stored = entry.token!;
       // A token that is not served any more, though the provider still gives it, ends no series of failures.
-      if (until > now) endAttempt(entry);
-      const again = Math.max(nextTryInMs({ until, marginMs }, token, now), minIntervalMs);
+      if (stored.until > now) endAttempt(entry);
+      const again = Math.max(nextTryInMs(stored, token, now), minIntervalMs);
       Object.assign(entry, { heldUntil: 0, dueAt: now + again, notBefore: now + Math.min(again, 300_000) });
-      return { outcome: 'sticky', freshAgain: freshAgain && until > now };
+      return { outcome: 'sticky', freshAgain: freshAgain && stored.until > now };
     }
     endAttempt(entry);
     const until = now + replacement.runwayMs;

@@ -161,11 +161,12 @@ export class Renewer {
     const mayHaveEnded = client?.definition.renew?.single_live && answerWasLost(lastFailure);
     const failures = mayHaveEnded && !answerWasLost(before.lastFailure) ? 1 : attempts.failures;
     const retryInMs = retryDelayMs(lastFailure, { ...attempts, failures, servable }, random);
-    const minIntervalMs = lastFailure.reached !== false && asked ? minIntervalOf(client!.definition) : 0;
+    const intervalMs = asked ? minIntervalOf(client!.definition) : 0;
+    const minIntervalMs = lastFailure.reached === false ? 0 : intervalMs;
     const nextAttemptInMs = Math.max(retryInMs, minIntervalMs);
     const outcome = await store.postpone(claim, nextAttemptInMs, attempts, {
       ...(client && { secretVersion: client.secretVersion }),
-      ...(asked && minIntervalOf(client!.definition) > 0 && { minIntervalMs }),
+      ...(intervalMs > 0 && { minIntervalMs }),
     });
     if (outcome === 'outdated') clients.drop(clientId);
     events.renewalFailed({

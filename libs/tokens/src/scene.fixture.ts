@@ -65,13 +65,11 @@ export class Scene {
     await this.answer();
     const { text: token, lifeSeconds } = this.issue();
     return {
-      ...{
-        accessToken: new Secret(token),
-        tokenType: 'Bearer',
-        lifeSeconds,
-        sentAt,
-        sentAtMonotonic,
-      },
+      accessToken: new Secret(token),
+      tokenType: 'Bearer',
+      lifeSeconds,
+      sentAt,
+      sentAtMonotonic,
       headers: { authorization: `Bearer ${token}` },
     };
   }

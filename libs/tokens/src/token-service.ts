@@ -1,4 +1,4 @@
-import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Throttled, tokenHosts } from '#providers';
+import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Throttled } from '#providers';
 import type { Vault } from '#vault';
 import { TokenUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
@@ -110,21 +110,14 @@ export class TokenService {
 
   /**
    * Asks for a token on behalf of nobody yet, as when a client is registered, under the provider's quota all the same.
-   * @param plainInputs without the secrets, which decide the hosts that will be asked
+   * @param hosts that will be asked, as `tokenHosts` has them
    * @throws Throttled when the quota is used up, or cannot be counted now
    */
-  async tryOut<T>(
-    definition: ProviderDefinition,
-    plainInputs: Readonly<Record<string, string>>,
-    ask: () => Promise<T>,
-  ): Promise<T> {
-    if (!definition.renew?.quota) return ask();
-    const waitMs = await takePermit(this.#store, definition, hostsOf(definition, plainInputs)).catch(
-      (cause: unknown) => {
-        const message = "the provider's quota cannot be counted while the token store does not answer";
-        throw new Throttled({ message, reached: false, retryAfterSeconds: 1 }, { cause });
-      },
-    );
+  async tryOut<T>(definition: ProviderDefinition, hosts: string, ask: () => Promise<T>): Promise<T> {
+    const waitMs = await takePermit(this.#store, definition, hosts).catch((cause: unknown) => {
+      const message = "the provider's quota cannot be counted while the token store does not answer";
+      throw new Throttled({ message, reached: false, retryAfterSeconds: 1 }, { cause });
+    });
     if (waitMs === 0) return ask();
     const message = `the provider's quota of token requests is used up for ${Math.ceil(waitMs / 1_000)} s`;
     const hint = 'Repeat it then. The quota is shared by all clients of the provider, and stands in its definition.';
@@ -264,15 +257,6 @@ export class TokenService {
   #storeUnavailable(error: unknown): TokenUnavailable {
     if (error instanceof TokenUnavailable) return error;
     return new TokenUnavailable('store_unavailable', 'the token store does not answer', 1, undefined, { cause: error });
-  }
-}
-
-/** Inputs that make no URL are for the trial to say. */
-function hostsOf(definition: ProviderDefinition, plainInputs: Readonly<Record<string, string>>): string {
-  try {
-    return tokenHosts(definition, plainInputs);
-  } catch {
-    return '';
   }
 }
 

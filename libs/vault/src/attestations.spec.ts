@@ -1,4 +1,5 @@
-import { Attestations, digestOf } from './attestations';
+import { Attestations } from './attestations';
+import { digestOf } from './digests';
 import { ApiKeys } from './api-key';
 import { KeyRing, newMasterKey } from './key-ring';
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { KeyRing, RingKey } from './key-ring';
 
 /** How a row of the database is known to be ours. */
@@ -30,11 +30,6 @@ export class Attestations {
     const expected = macOf(key, statement);
     return mac.length === expected.length && timingSafeEqual(mac, expected);
   }
-}
-
-/** SHA-256 of the text's UTF-8, in hex. */
-export function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
 
 function macOf({ attestation }: RingKey, statement: Statement): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 export { ApiKeys, type KeyDigest, type KeyKind, keyPrefix } from './api-key';
-export { type Attestation, Attestations, digestOf } from './attestations';
-export { digest, type DigestAlgorithm, hmac, randomBytes } from './digests';
+export { type Attestation, Attestations } from './attestations';
+export { digest, type DigestAlgorithm, digestOf, hmac, randomBytes } from './digests';
 export {
   certificateThumbprint,
   publicKeySha256,

@@ -1,6 +1,5 @@
 import {
   constants,
-  createHash,
   createPrivateKey,
   createPublicKey,
   type JsonWebKey,
@@ -8,6 +7,7 @@ import {
   sign as signBytes,
   X509Certificate,
 } from 'node:crypto';
+import { digest } from './digests';
 import type { Secret } from './secret';
 
 /** A key or certificate that cannot be read. The message says what is wrong with it, and holds none of it. */
@@ -97,7 +97,7 @@ export function sign(algorithm: SignatureAlgorithm, bytes: Uint8Array, key: Secr
 /** SHA-256 of the public half (SPKI DER) of a private key: Snowflake's and others' fingerprint. @throws UnusableKey */
 export function publicKeySha256(key: Secret, passphrase?: Secret): Buffer {
   const spki = createPublicKey(readPrivateKey(key, passphrase).key).export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(spki).digest();
+  return digest('sha256', spki);
 }
 
 /** Reads a PEM certificate; of a chain, the first. @throws UnusableKey */
@@ -115,5 +115,5 @@ export function readCertificate(text: string): X509Certificate {
 
 /** Thumbprint (RFC 7515 4.1.7, 4.1.8) of a PEM certificate. @throws UnusableKey */
 export function certificateThumbprint(text: string, algorithm: 'sha1' | 'sha256'): Buffer {
-  return createHash(algorithm).update(readCertificate(text).raw).digest();
+  return digest(algorithm, readCertificate(text).raw);
 }

@@ -6,6 +6,7 @@ import { conditions } from '#tokens';
 import { AreLabels, IsLabel } from './labels';
 import { IsName, IsText, Optional } from './name';
 import { PageQuery } from './page.dto';
+import { IsVersion } from './version';
 
 const inputsDescription =
   'What the provider asks for. Secret ones are sealed at once and never come back out of any call.';
@@ -35,15 +36,6 @@ const IsRenewal = (): PropertyDecorator =>
     Type(() => RenewalDto),
   );
 
-const IsVersion = (description: string): PropertyDecorator =>
-  applyDecorators(
-    ApiPropertyOptional({ minimum: 1, description }),
-    Optional(),
-    IsInt({ message: '$property must be a whole number' }),
-    Min(1),
-    Max(2_147_483_647),
-  );
-
 export class CreateClientDto {
   @IsName()
   name: string;
@@ -52,7 +44,7 @@ export class CreateClientDto {
   @IsText()
   provider: string;
 
-  @IsVersion("A version of the provider's definition; absent: the newest.")
+  @IsVersion("A version of the provider's definition; absent: the one that GET /v1/providers tells.")
   provider_version?: number;
 
   @ApiProperty({

@@ -1,28 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { ClientRecord } from '#registry';
 import { type ClientState, conditionOf, conditions, type LastFailure } from '#tokens';
+import { FailureView, failureView } from './failure.view';
 
-class LastFailureView {
-  @ApiProperty({ example: 'provider_unavailable' })
-  code: string;
-
-  @ApiProperty()
-  message: string;
-
+class LastFailureView extends FailureView {
   @ApiProperty({ format: 'date-time' })
   at: string;
-
-  @ApiPropertyOptional({ description: "The provider's own words, scrubbed." })
-  provider_words?: string;
-
-  @ApiPropertyOptional()
-  provider_status?: number;
-
-  @ApiPropertyOptional()
-  provider_request_id?: string;
-
-  @ApiPropertyOptional({ description: 'What to do.' })
-  hint?: string;
 }
 
 /** A client as admins see it. Secret inputs are not in it, in any form. */
@@ -122,7 +105,7 @@ export function clientView(
     inputs: client.inputs,
     ...(runwayMs > 0 && { runway_seconds: Math.floor(runwayMs / 1_000), expires_at: fromNow(runwayMs) }),
     ...(live?.dueInMs !== undefined && { next_renewal_at: fromNow(live.dueInMs) }),
-    ...(live?.lastFailure && { last_failure: failureView(live.lastFailure) }),
+    ...(live?.lastFailure && { last_failure: lastFailureView(live.lastFailure) }),
     secret_version: client.secretVersion,
     version: client.version,
     created_at: client.createdAt.toISOString(),
@@ -130,17 +113,8 @@ export function clientView(
   };
 }
 
-function failureView(failure: LastFailure): LastFailureView {
-  const { code, message, at, providerWords, providerStatus, providerRequestId, hint } = failure;
-  return {
-    code,
-    message,
-    at: new Date(at).toISOString(),
-    ...(providerWords !== undefined && { provider_words: providerWords }),
-    ...(providerStatus !== undefined && { provider_status: providerStatus }),
-    ...(providerRequestId !== undefined && { provider_request_id: providerRequestId }),
-    ...(hint !== undefined && { hint }),
-  };
+function lastFailureView({ at, ...failure }: LastFailure): LastFailureView {
+  return { ...failureView(failure), at: new Date(at).toISOString() };
 }
 
 function fromNow(ms: number): string {

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { ConnectionTest } from '#providers';
+import { FailureView, failureView } from './failure.view';
 
 const texts = { type: 'object', additionalProperties: { type: 'string' } } as const;
 type Texts = Record<string, string>;
@@ -71,27 +72,9 @@ class ExtractedView {
   present: PresentView;
 }
 
-class TestFailureView {
-  @ApiProperty({ example: 'credentials_refused' })
-  code: string;
-
-  @ApiProperty()
-  message: string;
-
-  @ApiPropertyOptional({ description: "The provider's own words, scrubbed." })
-  provider_words?: string;
-
-  @ApiPropertyOptional()
-  provider_status?: number;
-
-  @ApiPropertyOptional()
-  provider_request_id?: string;
-
+class TestFailureView extends FailureView {
   @ApiPropertyOptional()
   retry_after_seconds?: number;
-
-  @ApiPropertyOptional({ description: 'What to do.' })
-  hint?: string;
 }
 
 export class ConnectionTestView {
@@ -122,17 +105,17 @@ export class ConnectionTestView {
 
 export function connectionTestView(test: ConnectionTest): ConnectionTestView {
   const { ok, durationMs, extracted, failure } = test;
-  const steps = test.steps.map(({ durationMs: ms, ...step }) => ({ ...step, duration_ms: Math.round(ms) }));
+  const steps = test.steps.map(({ durationMs: ms, ...step }) => ({ ...step, duration_ms: ms }));
   const lastStatus = steps.at(-1)?.answer?.status;
   const status = failure ? failure.providerStatus : lastStatus;
   return {
     ok,
     ...(status !== undefined && { provider_status: status }),
     ...(failure && { error: failure.message, ...(failure.hint !== undefined && { hint: failure.hint }) }),
-    duration_ms: Math.round(durationMs),
+    duration_ms: durationMs,
     steps,
     ...(extracted && { extracted: extractedView(extracted) }),
-    ...(failure && { failure: failureView(failure) }),
+    ...(failure && { failure: testFailureView(failure) }),
   };
 }
 
@@ -140,15 +123,9 @@ function extractedView({ lifeSeconds, ...rest }: NonNullable<ConnectionTest['ext
   return { ...rest, life_seconds: lifeSeconds };
 }
 
-function failureView(failure: NonNullable<ConnectionTest['failure']>): TestFailureView {
-  const { code, message, providerWords, providerStatus, providerRequestId, retryAfterSeconds, hint } = failure;
+function testFailureView({ retryAfterSeconds, ...failure }: NonNullable<ConnectionTest['failure']>): TestFailureView {
   return {
-    code,
-    message,
-    ...(providerWords !== undefined && { provider_words: providerWords }),
-    ...(providerStatus !== undefined && { provider_status: providerStatus }),
-    ...(providerRequestId !== undefined && { provider_request_id: providerRequestId }),
+    ...failureView(failure),
     ...(retryAfterSeconds !== undefined && { retry_after_seconds: retryAfterSeconds }),
-    ...(hint !== undefined && { hint }),
   };
 }

@@ -1,9 +1,10 @@
-import { type ConnectionTest, readDefinition, tokenHosts, type TokenRequester } from '#providers';
+import { type ConnectionTest, readDefinition, type TokenRequester } from '#providers';
 import type { Audit, By, Definitions, DefinitionVersion } from '#registry';
 import type { TokenService } from '#tokens';
 import { invalid } from '../problem';
-import { checkedInputs } from './inputs';
-import { membersOf, sourceIn } from './provider.body';
+import { checkedInputs, hostsOf } from './inputs';
+import { isObject, membersOf, sourceIn } from './provider.body';
+import { isVersion } from './version';
 
 type Tried = Pick<DefinitionVersion, 'provider' | 'definition'> & { version?: number };
 
@@ -29,11 +30,9 @@ export class ConnectionTests {
     const { inputs: given, ...what } = membersOf(body, known);
     const { provider, version, definition } = await this.#chosen(what);
     const { plain, secret } = checkedInputs(definition, inputsIn(given), allowedOrigins);
-    const detail = {
-      ...(version === undefined ? { stored: false } : { provider_version: version }),
-      hosts: hostsOf(definition, plain),
-    };
-    return tokens.tryOut(definition, plain, async () => {
+    const hosts = hostsOf(definition, plain);
+    const detail = { ...(version === undefined ? { stored: false } : { provider_version: version }), hosts };
+    return tokens.tryOut(definition, hosts, async () => {
       // Before anything is sent: while the audit cannot be written, nobody is asked.
       await audit.note(by, 'connection.tested', `provider:${provider}`, detail);
       return tryOut(definition, { ...plain, ...secret });
@@ -62,18 +61,6 @@ export class ConnectionTests {
 const known = ['provider', 'provider_version', 'source', 'definition', 'inputs'];
 
 function inputsIn(given: unknown): Record<string, unknown> {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given as Record<string, unknown>;
+  if (isObject(given)) return given;
   throw invalid('/inputs', 'inputs must be an object');
-}
-
-function isVersion(version: unknown): version is number {
-  return Number.isInteger(version) && (version as number) > 0 && (version as number) < 2 ** 31;
-}
-
-function hostsOf(definition: Tried['definition'], plain: Record<string, string>): string {
-  try {
-    return tokenHosts(definition, plain);
-  } catch {
-    return ''; // they make no URL, which the trial will say
-  }
 }

@@ -15,6 +15,15 @@ export function checkedInputs(
   throw new Problem('invalid_inputs', `The inputs have ${faults.length} fault(s).`, { errors: faults });
 }
 
+/** The hosts that secrets would be sent to; empty where the inputs make no URL, which the trial will say. */
+export function hostsOf(definition: Definition, plain: Readonly<Record<string, string>>): string {
+  try {
+    return tokenHosts(definition, plain);
+  } catch {
+    return '';
+  }
+}
+
 /**
  * Why stored secrets may not be taken over. A stored secret comes back out of no call, also not for an admin who changes
  * the definition: it goes to no other host, it is not stored as something that is no secret, and it is not put into what

@@ -77,7 +77,7 @@ function unreadable(detail: string): InvalidDefinition {
   return new InvalidDefinition([{ pointer: '', detail }]);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

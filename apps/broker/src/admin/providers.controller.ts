@@ -5,17 +5,15 @@ import {
   ApiHeader,
   ApiNoContentResponse,
   ApiOkResponse,
-  ApiPropertyOptional,
   ApiTags,
 } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsInt, Max, Min } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import { InvalidDefinition, readDefinition } from '#providers';
 import { type By, Definitions, type DefinitionVersion } from '#registry';
 import { Actor, Allow } from '../auth/allow';
 import { versionIn } from './if-match';
-import { isName, NamePipe, Optional } from './name';
+import { isName, NamePipe } from './name';
 import { PageQuery, pageRequest, pageView } from './page.dto';
 import { HasDefinition, sourceOf } from './provider.body';
 import {
@@ -27,14 +25,11 @@ import {
   VersionPageView,
   versionView,
 } from './provider.view';
+import { IsVersion } from './version';
 
 class VersionQuery {
-  @ApiPropertyOptional({ description: 'Absent: the one that a new client gets.' })
-  @Optional()
+  @IsVersion('Absent: the one that a new client gets.')
   @Transform(({ value }) => (/^\d{1,10}$/.test(String(value)) ? Number(value) : value))
-  @IsInt({ message: 'version must be a whole number' })
-  @Min(1)
-  @Max(2_147_483_647)
   version?: number;
 }
 

@@ -26,7 +26,7 @@ describe('a registration overtaken by another change', () => {
       tokens: {
         admit: async () => told.push('admitted'),
         change: async () => told.push('changed'),
-        tryOut: (_definition: unknown, _plain: unknown, ask: () => unknown) => ask(),
+        tryOut: (_definition: unknown, _hosts: unknown, ask: () => unknown) => ask(),
       } as never,
       requestToken: async () => ({}) as IssuedToken,
       allowedOrigins: [],

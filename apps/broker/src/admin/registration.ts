@@ -14,7 +14,7 @@ import type { TokenService } from '#tokens';
 import type { Logger } from '../logger';
 import { invalid, Problem } from '../problem';
 import type { CreateClientDto, UpdateClientDto } from './client.dto';
-import { checkedInputs, reuseFaults } from './inputs';
+import { checkedInputs, hostsOf, reuseFaults } from './inputs';
 
 /** How a client comes, changes and goes: first tried at the provider, then stored, then told to the token service. */
 export class Registration {
@@ -90,11 +90,10 @@ export class Registration {
     return { definition, ...checkedInputs(definition.definition, given, this.parts.allowedOrigins) };
   }
 
-  #try({ definition, plain, secret }: Inputs): Promise<IssuedToken> {
+  #try({ definition: { definition }, plain, secret }: Inputs): Promise<IssuedToken> {
     const { tokens, requestToken } = this.parts;
-    return tokens.tryOut(definition.definition, plain, () =>
-      requestToken(definition.definition, { ...plain, ...secret }),
-    );
+    const ask = () => requestToken(definition, { ...plain, ...secret });
+    return tokens.tryOut(definition, hostsOf(definition, plain), ask);
   }
 
   /** The inputs there are with the changes; `null` takes one away. */

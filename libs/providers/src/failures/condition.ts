@@ -35,9 +35,9 @@ function headerOf({ headers }: Answer, name: string): string | undefined {
   return Object.hasOwn(headers, key) ? headers[key] : undefined;
 }
 
-/** Compared as text, because one provider sends 401 and another "401", and some send both. */
-function isText(value: unknown, expected: unknown): boolean {
-  return typeof value !== 'object' && String(value) === String(expected);
+/** Compared as text, because one provider sends 401 and another "401", and some send both. Nothing, and a list, is no text. */
+export function isText(value: unknown, expected: Text): boolean {
+  return value !== undefined && typeof value !== 'object' && String(value) === String(expected);
 }
 
 /** False, 0 and "" are empty too: `error: false` and `error: ""` accompany success at some providers. */

@@ -16,7 +16,13 @@ export interface Failure {
   retryAfterSeconds?: number;
 }
 
-export type ProviderErrorCode = 'credentials_refused' | 'throttled' | 'provider_unavailable' | 'provider_misconfigured';
+export const providerErrorCodes = [
+  'credentials_refused',
+  'throttled',
+  'provider_unavailable',
+  'provider_misconfigured',
+] as const;
+export type ProviderErrorCode = (typeof providerErrorCodes)[number];
 
 /** A token request that failed, classified once and for all by status, body or lack of an answer. */
 export abstract class ProviderError extends Error {

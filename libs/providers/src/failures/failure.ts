@@ -62,8 +62,8 @@ export class Failures {
 
   /** An issuer's metadata (RFC 8414); its refusals say nothing of the client, who was not named. */
   ofMetadata(answer: WireAnswer): ProviderError | undefined {
-    const found = answer.status === 401 || answer.status === 403 || answer.status === 404;
-    const verdict: Verdict | undefined = found
+    const isMissing = answer.status === 401 || answer.status === 403 || answer.status === 404;
+    const verdict: Verdict | undefined = isMissing
       ? {
           code: 'provider_misconfigured',
           message: `the issuer has no metadata (HTTP ${answer.status})`,
@@ -73,7 +73,7 @@ export class Failures {
     return verdict && this.#error(verdict, answer, providerWords(answer, this.scrubber));
   }
 
-  /** The answer is a success, and its token cannot be used. None of the provider's words: they hold the token. */
+  /** The answer is a success, and what it holds cannot be used. None of the provider's words: they may hold a token. */
   ofToken(message: string, hint: string, answer: WireAnswer): ProviderError {
     return this.#error({ code: 'provider_misconfigured', message, hint }, answer);
   }

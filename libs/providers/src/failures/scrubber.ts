@@ -1,4 +1,5 @@
 import type { Secret } from '#vault';
+import { formEncoded } from '../templates/text';
 
 const maxChars = 300;
 /** Shorter values are left: replacing every "a" would hide nothing and garble all. */
@@ -63,7 +64,7 @@ function formsOf(secret: string): string[] {
     json.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`),
     encodeURIComponent(secret),
     encodeURI(secret),
-    new URLSearchParams([['', secret]]).toString().slice(1),
+    formEncoded(secret),
     base64,
     base64.replace(/=+$/, ''),
     Buffer.from(secret).toString('base64url'),

@@ -6,7 +6,6 @@ import type {
   CompiledBody,
   CompiledDefinition,
   CompiledStep,
-  CompiledUrl,
   Fields,
   JsonNode,
   ListFields,
@@ -68,10 +67,8 @@ class Compiler {
       steps,
       token: {
         value: reader.read(token.value, { ...place('token', 'value'), isToken: true }),
-        ...(token.type !== undefined && { type: reader.read(token.type, place('token', 'type')) }),
-        ...(token.scope !== undefined && {
-          scope: reader.read(token.scope, { ...place('token', 'scope'), served: true }),
-        }),
+        type: reader.readIfGiven(token.type, place('token', 'type')),
+        scope: reader.readIfGiven(token.scope, { ...place('token', 'scope'), served: true }),
         outputs: this.#fields(token.outputs, { ...place('token', 'outputs'), served: true }),
       },
       lives: token.expiry.map((entry, index) => {
@@ -88,30 +85,27 @@ class Compiler {
     return { ...compiled, steps: steps.map((step) => ({ ...step, reads: reader.readsOf(step.spec.id) })) };
   }
 
-  #discovery({ issuer, ca }: NonNullable<ProviderDefinition['discovery']>): { issuer: CompiledUrl; ca?: Template } {
+  #discovery({ issuer, ca }: NonNullable<ProviderDefinition['discovery']>) {
     const place = (field: string): Where => ({ at: ['discovery', field], steps: [] });
     return {
       issuer: compileUrl(this.reader, issuer, { ...place('issuer'), inUrl: 'plain' }),
-      ...(ca !== undefined && { ca: this.reader.read(ca, place('ca')) }),
+      ca: this.reader.readIfGiven(ca, place('ca')),
     };
   }
 
   #assertions(): Map<string, CompiledAssertion> {
     const { reader } = this;
     const compiled = Object.entries(this.source.assertions ?? {}).map(([name, spec]): [string, CompiledAssertion] => {
-      const template = (field: 'alg' | 'key' | 'passphrase', text: string) =>
-        reader.own(text, ['assertions', name, field]);
-      const json = (field: 'header' | 'claims', value: AssertionSpec['claims']) =>
-        this.#json(value, { at: ['assertions', name, field], own: true });
+      const own = (field: keyof AssertionSpec): Where => ({ at: ['assertions', name, field], own: true });
       return [
         name,
         {
           spec,
-          key: template('key', spec.key),
-          ...(spec.alg !== undefined && { alg: template('alg', spec.alg) }),
-          ...(spec.passphrase !== undefined && { passphrase: template('passphrase', spec.passphrase) }),
-          header: json('header', spec.header ?? {}),
-          claims: json('claims', spec.claims),
+          key: reader.read(spec.key, own('key')),
+          alg: reader.readIfGiven(spec.alg, own('alg')),
+          passphrase: reader.readIfGiven(spec.passphrase, own('passphrase')),
+          header: this.#json(spec.header ?? {}, own('header')),
+          claims: this.#json(spec.claims, own('claims')),
         },
       ];
     });
@@ -144,12 +138,10 @@ class Compiler {
         mtls: {
           cert: reader.read(spec.mtls.cert, place('mtls', 'cert')),
           key: reader.read(spec.mtls.key, place('mtls', 'key')),
-          ...(spec.mtls.passphrase !== undefined && {
-            passphrase: reader.read(spec.mtls.passphrase, place('mtls', 'passphrase')),
-          }),
+          passphrase: reader.readIfGiven(spec.mtls.passphrase, place('mtls', 'passphrase')),
         },
       }),
-      ...(spec.ca !== undefined && { ca: reader.read(spec.ca, place('ca')) }),
+      ca: reader.readIfGiven(spec.ca, place('ca')),
       assertions: reader.endStage(),
       reads: 'nothing',
     };

@@ -22,8 +22,8 @@ export interface CompiledStep {
   readonly headers: Fields;
   readonly basic?: { readonly user: Template; readonly pass: Template };
   readonly body?: CompiledBody;
-  readonly mtls?: { readonly cert: Template; readonly key: Template; readonly passphrase?: Template };
-  readonly ca?: Template;
+  readonly mtls?: { readonly cert: Template; readonly key: Template; readonly passphrase: Template | undefined };
+  readonly ca: Template | undefined;
   /** Those that have to be signed before the step is taken. */
   readonly assertions: readonly string[];
   /** Whether anything is read from its body, or from the body as a whole. */
@@ -37,9 +37,9 @@ export type CompiledBody =
 
 export interface CompiledAssertion {
   readonly spec: AssertionSpec;
-  readonly alg?: Template;
+  readonly alg: Template | undefined;
   readonly key: Template;
-  readonly passphrase?: Template;
+  readonly passphrase: Template | undefined;
   readonly header: JsonNode;
   readonly claims: JsonNode;
 }
@@ -52,15 +52,15 @@ export interface CompiledDefinition {
   /** The issuer whose metadata is read. */
   readonly discovery?: {
     readonly issuer: CompiledUrl;
-    readonly ca?: Template;
+    readonly ca: Template | undefined;
     /** Named elsewhere than at the start of a URL, where an input may stand in for it. */
     readonly alwaysNeeded: boolean;
   };
   readonly steps: readonly CompiledStep[];
   readonly token: {
     readonly value: Template;
-    readonly type?: Template;
-    readonly scope?: Template;
+    readonly type: Template | undefined;
+    readonly scope: Template | undefined;
     readonly outputs: Fields;
   };
   /** Parallel to `definition.token.expiry`; absent where the entry has no template. */

@@ -1,3 +1,6 @@
+import { providerErrorCodes } from '../failures/errors';
+import { inputFormats, keyEncodings, lifeUnits, methods, responseKinds, timeFormats } from './definition';
+
 const text = { type: 'string', maxLength: 4096 };
 const line = { type: 'string', maxLength: 1000 };
 const template = { type: 'string', minLength: 1, maxLength: 4096 };
@@ -18,20 +21,13 @@ const lists = {
 
 const fieldName = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 
+const framing = 'host|content-length|te|upgrade|expect|connection|keep-alive|transfer-encoding|trailer';
+const anyCase = (words: string) => words.replace(/[a-z]/g, (char) => `[${char.toUpperCase()}${char}]`);
+
 /** RFC 9110 5.1 field names, without those that frame the message: they are the HTTP client's own. */
 const headerTemplates = {
   ...templates,
-  propertyNames: {
-    pattern: fieldName,
-    not: {
-      pattern: `^(${[
-        ...['host', 'content-length', 'te', 'upgrade', 'expect', 'connection', 'keep-alive', 'transfer-encoding'],
-        'trailer',
-      ]
-        .map((word) => word.replace(/[a-z]/g, (char) => `[${char.toUpperCase()}${char}]`))
-        .join('|')})$`,
-    },
-  },
+  propertyNames: { pattern: fieldName, not: { pattern: `^(${anyCase(framing)})$` } },
 };
 
 function object(properties: Record<string, unknown>, required: string[] = []): Record<string, unknown> {
@@ -46,7 +42,7 @@ const input = object({
   default: line,
   enum: { type: 'array', items: line, minItems: 1 },
   suggest: { type: 'array', items: line },
-  format: { enum: ['url', 'host', 'path', 'private_key', 'certificate', 'json'] },
+  format: { enum: inputFormats },
   hosts: { type: 'array', minItems: 1, maxItems: 64, items: host },
   needs: { type: 'array', items: line },
 });
@@ -88,7 +84,7 @@ const jsonObject = { type: 'object', maxProperties: 64 };
 const step = object(
   {
     id: { type: 'string', pattern: name },
-    method: { enum: ['GET', 'POST', 'PUT', 'PATCH'] },
+    method: { enum: methods },
     url: template,
     hosts: { type: 'array', minItems: 1, maxItems: 64, items: { anyOf: [host, hostOfInput] } },
     query: lists,
@@ -101,7 +97,7 @@ const step = object(
     },
     mtls: object({ cert: template, key: template, passphrase: template }, ['cert', 'key']),
     ca: template,
-    response: { enum: ['json', 'xml', 'form', 'text'] },
+    response: { enum: responseKinds },
     expect_status: { type: 'array', minItems: 1, maxItems: 16, items: { type: 'integer', minimum: 300, maximum: 499 } },
     fail_if: conditions,
   },
@@ -112,7 +108,7 @@ const assertion = object(
   {
     alg: template,
     key: template,
-    key_encoding: { enum: ['utf8', 'base64', 'base64url', 'hex'] },
+    key_encoding: { enum: keyEncodings },
     passphrase: template,
     header: jsonObject,
     claims: jsonObject,
@@ -127,10 +123,10 @@ const expiryKinds = ['in', 'at', 'jwt_exp', 'fixed_s', 'never'];
 const expiry = {
   ...object({
     in: template,
-    unit: { enum: ['s', 'ms', 'min', 'h', 'd', 'auto', 'hms', 'dhm', 'iso'] },
+    unit: { enum: lifeUnits },
     never_if: { type: 'array', items: scalar, minItems: 1, maxItems: 8 },
     at: template,
-    format: { enum: ['auto', 'iso', 'epoch_s', 'epoch_ms', 'http'] },
+    format: { enum: timeFormats },
     jwt_exp: { const: true },
     fixed_s: wholeSeconds,
     never: { const: true },
@@ -142,14 +138,14 @@ const expiry = {
 const errorRule = object(
   {
     when: condition,
-    class: { enum: ['credentials_refused', 'throttled', 'provider_unavailable', 'provider_misconfigured'] },
+    class: { enum: providerErrorCodes },
     message: text,
     hint: text,
   },
   ['when', 'class'],
 );
 
-/** JSON Schema 2020-12 of a provider definition; `definition.ts` has the same as types. */
+/** JSON Schema 2020-12 of a provider definition; `definition.ts` has the same as types, and the words of each choice. */
 export const definitionSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   ...object(
@@ -197,7 +193,7 @@ export const definitionSchema = {
       request_id_header: { type: 'string', pattern: '^[A-Za-z0-9-]{1,100}$' },
       renew: object({
         max_ttl_s: wholeSeconds,
-        sticky_window_s: { type: 'integer', minimum: 0, maximum: 315_360_000 },
+        sticky_window_s: { ...wholeSeconds, minimum: 0 },
         single_live: { type: 'boolean' },
         min_interval_s: wholeSeconds,
         quota: object(

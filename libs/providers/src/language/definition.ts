@@ -29,7 +29,8 @@ export type Text = string | number | boolean;
 /** A list repeats the field. */
 export type Lists = Readonly<Record<string, Text | readonly Text[]>>;
 
-export type InputFormat = 'url' | 'host' | 'path' | 'private_key' | 'certificate' | 'json';
+export const inputFormats = ['url', 'host', 'path', 'private_key', 'certificate', 'json'] as const;
+export type InputFormat = (typeof inputFormats)[number];
 
 export interface InputSpec {
   readonly title?: string;
@@ -52,16 +53,19 @@ export interface AssertionSpec {
   readonly alg?: string;
   readonly key: string;
   /** How the text of a shared secret (HS) stands for its bytes. */
-  readonly key_encoding?: 'utf8' | 'base64' | 'base64url' | 'hex';
+  readonly key_encoding?: KeyEncoding;
   readonly passphrase?: string;
   readonly header?: Readonly<Record<string, JsonTemplate>>;
   readonly claims: Readonly<Record<string, JsonTemplate>>;
   readonly ttl_s: number;
 }
 
+export const keyEncodings = ['utf8', 'base64', 'base64url', 'hex'] as const;
+export type KeyEncoding = (typeof keyEncodings)[number];
+
 export interface StepSpec {
   readonly id: string;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  readonly method: Method;
   readonly url: string;
   /** Where an earlier answer names the host: the only ones that it may name. `{{inputs.NAME}}` is the host of that input. */
   readonly hosts?: readonly string[];
@@ -81,7 +85,11 @@ export interface StepSpec {
   readonly fail_if?: readonly Condition[];
 }
 
-export type ResponseKind = 'json' | 'xml' | 'form' | 'text';
+export const methods = ['GET', 'POST', 'PUT', 'PATCH'] as const;
+export type Method = (typeof methods)[number];
+
+export const responseKinds = ['json', 'xml', 'form', 'text'] as const;
+export type ResponseKind = (typeof responseKinds)[number];
 
 export type BodySpec =
   { readonly form: Lists } | { readonly json: JsonTemplate } | { readonly xml: string } | { readonly text: string };
@@ -108,8 +116,10 @@ export type ExpirySpec =
   | { readonly fixed_s: number }
   | { readonly never: true };
 
-export type LifeUnit = 's' | 'ms' | 'min' | 'h' | 'd' | 'auto' | 'hms' | 'dhm' | 'iso';
-export type TimeFormat = 'auto' | 'iso' | 'epoch_s' | 'epoch_ms' | 'http';
+export const lifeUnits = ['s', 'ms', 'min', 'h', 'd', 'auto', 'hms', 'dhm', 'iso'] as const;
+export type LifeUnit = (typeof lifeUnits)[number];
+export const timeFormats = ['auto', 'iso', 'epoch_s', 'epoch_ms', 'http'] as const;
+export type TimeFormat = (typeof timeFormats)[number];
 
 /** What an API call has to carry. */
 export interface PresentSpec {

@@ -1,4 +1,4 @@
-import { type Fault, pointer } from './fault';
+import { type Fault, type Place, pointer } from './fault';
 
 export const perRequestSignature =
   'A signature over each API request (AWS Signature 4, OAuth 1.0 and their like) is out of scope: ' +
@@ -31,21 +31,17 @@ const consentGrants = ['authorization_code', 'implicit', 'urn:ietf:params:oauth:
 const samlGrant = 'urn:ietf:params:oauth:grant-type:saml2-bearer';
 
 /** What a definition asks for that no definition can have, wherever it says so. */
-export function outOfScope(document: unknown): Fault[] {
+export function outOfScope(root: { values?: unknown; steps?: unknown }): Fault[] {
   const faults: Fault[] = [];
-  const root = document as { values?: unknown; steps?: unknown; present?: unknown } | null;
-  if (typeof root !== 'object' || root === null) return faults;
+  const fault = (at: Place, detail: string) => faults.push({ pointer: pointer(...at), detail });
   // A value can hand an answer on: which one does is not looked into here.
   const fetched = /\bsteps\./.test(JSON.stringify(root.values) ?? '') ? /\b(steps|values)\./ : /\bsteps\./;
   walk(root.steps, ['steps'], (at, name, value, parent) => {
     const text = String(value).trim();
-    if (name === 'grant_type' && consentGrants.includes(text))
-      faults.push({ pointer: pointer(...at), detail: interactiveConsent });
-    if (name === 'response_type' && /^code\b/.test(text))
-      faults.push({ pointer: pointer(...at), detail: interactiveConsent });
-    if (name === 'grant_type' && text === samlGrant && !fetched.test(JSON.stringify(parent))) {
-      faults.push({ pointer: pointer(...at), detail: samlSignature });
-    }
+    if (name === 'response_type' && /^code\b/.test(text)) fault(at, interactiveConsent);
+    if (name !== 'grant_type') return;
+    if (consentGrants.includes(text)) fault(at, interactiveConsent);
+    if (text === samlGrant && !fetched.test(JSON.stringify(parent))) fault(at, samlSignature);
   });
   // What is signed in `values` is known: a request of a step, or a token that is a signature (as of Amazon EKS).
   const { values: _, ...others } = root;
@@ -54,15 +50,15 @@ export function outOfScope(document: unknown): Fault[] {
       /^oauth_signature(_method)?$/i.test(name) ||
       /^(OAuth\s+(realm|oauth_)|AWS4-HMAC|Hawk\s)/i.test(String(value))
     ) {
-      faults.push({ pointer: pointer(...at), detail: perRequestSignature });
+      fault(at, perRequestSignature);
     }
   });
   return faults;
 }
 
-type Visit = (at: (string | number)[], name: string, value: unknown, parent: object) => void;
+type Visit = (at: Place, name: string, value: unknown, parent: object) => void;
 
-function walk(value: unknown, at: (string | number)[], visit: Visit): void {
+function walk(value: unknown, at: Place, visit: Visit): void {
   // A definition has few levels; what has more is refused by its schema.
   if (typeof value !== 'object' || value === null || at.length > 24) return;
   for (const [name, inner] of Object.entries(value)) {

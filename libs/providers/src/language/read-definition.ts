@@ -72,7 +72,7 @@ export function compiledOf(definition: ProviderDefinition): CompiledDefinition {
   return compiled;
 }
 
-function asValue(document: Document): unknown {
+function asValue(document: Document): object {
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 50 });

@@ -42,7 +42,10 @@ export class TemplateReader {
   constructor(private readonly source: ProviderDefinition) {
     this.#traits = new TraitsOf(source, this.#references);
     this.values = new Map(
-      Object.entries(source.values ?? {}).map(([name, text]) => [name, this.own(String(text), ['values', name])]),
+      Object.entries(source.values ?? {}).map(([name, text]) => [
+        name,
+        this.read(String(text), { at: ['values', name], own: true }),
+      ]),
     );
   }
 
@@ -69,15 +72,15 @@ export class TemplateReader {
   }
 
   get secretValues(): ReadonlySet<string> {
-    return new Set(
-      [...this.values.keys()].filter(
-        (name) => this.traits([{ path: ['values', name], hidden: false }]).secrets.size > 0,
-      ),
-    );
+    return new Set([...this.values.keys()].filter((name) => this.#traitsOf('values', name).secrets.size > 0));
   }
 
   traits(references: readonly Reference[]): Traits {
     return this.#traits.of(references);
+  }
+
+  #traitsOf(...path: Path): Traits {
+    return this.traits([{ path, hidden: false }]);
   }
 
   isOfFormat(inputName: unknown, format: InputFormat): boolean {
@@ -85,9 +88,8 @@ export class TemplateReader {
     return Object.hasOwn(inputs, String(inputName)) && inputs[String(inputName)]!.format === format;
   }
 
-  /** A text of a value or an assertion. */
-  own(text: string, at: Place): Template {
-    return this.read(text, { at, own: true });
+  readIfGiven(text: string | undefined, where: Where): Template | undefined {
+    return text === undefined ? undefined : this.read(text, where);
   }
 
   read(text: string, where: Where): Template {
@@ -118,8 +120,7 @@ export class TemplateReader {
   finish(): void {
     for (const kind of ['inputs', 'values', 'assertions'] as const) {
       for (const name of Object.keys(this.source[kind] ?? {})) {
-        if (kind !== 'inputs' && this.traits([{ path: [kind, name], hidden: false }]).circular)
-          this.fault([kind, name], 'names itself');
+        if (this.#traitsOf(kind, name).circular) this.fault([kind, name], 'names itself');
         if (!this.#used.has(`${kind}.${name}`)) this.warn([kind, name], 'is not used by any template');
       }
     }

@@ -1,4 +1,5 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { jsonIn } from '../json';
 import type { ResponseKind } from '../language/definition';
 
 /**
@@ -19,11 +20,7 @@ const readers: Record<ResponseKind, (text: string) => unknown> = {
 };
 
 function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    return undefined;
-  }
+  return jsonIn(text.replace(/^\uFEFF/, ''));
 }
 
 const xml = new XMLParser({

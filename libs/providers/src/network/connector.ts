@@ -18,8 +18,8 @@ export class AddressRefused extends Error {
 export interface ClientTls {
   /** PEM: the client's certificate, or a chain that begins with it. */
   cert?: string;
+  /** PEM, not encrypted. */
   key?: string;
-  passphrase?: string;
   /** PEM of the authorities to trust in place of the public ones. */
   ca?: string;
 }
@@ -61,7 +61,7 @@ function targetOf({
   hostname,
   port,
 }: URL): Pick<buildConnector.Options, 'protocol' | 'hostname' | 'host' | 'port'> {
-  return { protocol, host, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
+  return { protocol, host, hostname: literalAddress(hostname) ?? hostname, port };
 }
 
 function guardedLookup(url: URL, lookup: LookupFunction): LookupFunction {

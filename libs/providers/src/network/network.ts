@@ -3,14 +3,14 @@ import { promisify } from 'node:util';
 import { brotliDecompress, unzip } from 'node:zlib';
 import { Agent, type Dispatcher } from 'undici';
 import type { Answer } from '../failures/condition';
-import type { ResponseKind } from '../language/definition';
+import type { Method, ResponseKind } from '../language/definition';
 import type { AllowedOrigins } from './address';
 import { readBody } from './answer-body';
 import { type AnswerCookie, readCookies } from './cookies';
 import { type ClientTls, guardedConnector } from './connector';
 
 export interface WireRequest {
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  method: Method;
   url: URL;
   headers: Record<string, string>;
   body?: string;

@@ -1,14 +1,33 @@
 import { type JWTPayload, SignJWT } from 'jose';
 import { readPrivateKey, Secret, signingAlgorithm, UnusableKey } from '#vault';
 import type { Clock } from '../clock';
-import type { CompiledAssertion } from '../language/compiled-definition';
+import type { CompiledAssertion, CompiledDefinition } from '../language/compiled-definition';
+import type { KeyEncoding } from '../language/definition';
 import type { Names } from '../templates/template';
 import { TemplateFault } from '../templates/text';
-import { writeJson } from './write-request';
+import type { RequestScope } from './request-scope';
+import { secretIn, writeJson } from './write-request';
 
 const shared = /^HS(256|384|512)$/;
 const algorithms = /^(HS|RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/;
 const times = ['iat', 'nbf', 'exp'];
+
+/**
+ * Signs those that are not signed yet, in the order in which they name each other.
+ * @throws TemplateFault
+ */
+export async function signAssertions(
+  wanted: readonly string[],
+  { assertions }: CompiledDefinition,
+  scope: RequestScope,
+  clock: Clock,
+): Promise<void> {
+  for (const name of wanted) {
+    if (scope.hasAssertion(name)) continue;
+    const assertion = await sign(name, assertions.get(name)!, scope, clock);
+    if (assertion) scope.learnAssertion(name, assertion);
+  }
+}
 
 /**
  * Signs a JWT (RFC 7519; as client authentication RFC 7523) with the client's own key.
@@ -16,21 +35,21 @@ const times = ['iat', 'nbf', 'exp'];
  * @returns undefined when the key is an input that was not given
  * @throws TemplateFault
  */
-export async function signAssertion(
+async function sign(
   name: string,
   { spec, key, alg, passphrase, header, claims }: CompiledAssertion,
   names: Names,
   clock: Clock,
 ): Promise<Secret | undefined> {
   if (key.isAbsent(names)) return undefined;
-  const wanted = alg && !alg.isAbsent(names) ? alg.render(names) : undefined;
+  const wanted = alg?.renderUnlessAbsent(names);
   if (wanted !== undefined && !algorithms.test(wanted)) {
     throw new TemplateFault(
       `assertion ${name}: the algorithm must be RS, PS, ES or HS with 256, 384 or 512, or EdDSA (Ed25519)`,
     );
   }
   const text = new Secret(key.render(names));
-  const phrase = passphrase && !passphrase.isAbsent(names) ? new Secret(passphrase.render(names)) : undefined;
+  const phrase = secretIn(passphrase, names);
   try {
     const signing =
       wanted !== undefined && shared.test(wanted)
@@ -58,7 +77,7 @@ function privateKey(text: Secret, passphrase: Secret | undefined, wanted: string
   return { key, alg: chosen, ...(kid !== undefined && { kid }) };
 }
 
-function bytesOf(text: Secret, encoding: 'utf8' | 'base64' | 'base64url' | 'hex'): Uint8Array {
+function bytesOf(text: Secret, encoding: KeyEncoding): Uint8Array {
   return Uint8Array.from(Buffer.from(text.reveal(), encoding));
 }
 

@@ -5,6 +5,7 @@ import type { Failures } from '../failures/failure';
 import { type AllowedOrigins, urlFault } from '../network/address';
 import type { ClientTls } from '../network/connector';
 import type { WireAnswer, WireRequest } from '../network/network';
+import { usualHeaders } from './write-request';
 
 const freshMs = 3_600_000;
 const maxIssuers = 1_000;
@@ -41,8 +42,7 @@ export class IssuerMetadata {
     if (fault !== undefined) throw new ProviderMisconfigured({ message: `the issuer's URL ${fault}`, reached: false });
     let answer: WireAnswer | undefined;
     for (const url of metadataUrls(issuer)) {
-      const headers = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'token-broker' };
-      answer = await exchange({ method: 'GET', url, headers, ...(tls && { tls }) });
+      answer = await exchange({ method: 'GET', url, headers: usualHeaders('json'), ...(tls && { tls }) });
       if (answer.isSuccess || answer.status >= 500 || answer.status === 429) break;
     }
     const failure = failures.ofMetadata(answer!);

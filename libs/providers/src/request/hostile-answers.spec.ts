@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { Secret } from '#vault';
+import { type LocalProvider, startProvider } from '../../../../test/harness/local-provider';
 import { systemClock } from '../clock';
 import { ProviderError } from '../failures/errors';
-import { type LocalProvider, startProvider } from '../testing/local-provider.fixture';
 import { loadPresets } from '../language/presets';
 import { createTokenRequester } from './token-requester';
 

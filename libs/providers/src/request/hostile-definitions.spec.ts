@@ -2,11 +2,11 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { Secret } from '#vault';
+import { type LocalProvider, startProvider } from '../../../../test/harness/local-provider';
 import { systemClock } from '../clock';
 import { ProviderError } from '../failures/errors';
 import type { ProviderDefinition } from '../language/definition';
 import { InvalidDefinition, readDefinition } from '../language/read-definition';
-import { type LocalProvider, startProvider } from '../testing/local-provider.fixture';
 import { createTokenRequester } from './token-requester';
 
 const canary = 'canary-s3cret&"7';

@@ -1,4 +1,5 @@
 import { readCertificate, readPrivateKey, Secret, UnusableKey } from '#vault';
+import { jsonIn } from '../json';
 import type { InputSpec, ProviderDefinition } from '../language/definition';
 import { type Fault, pointer } from '../language/fault';
 import { AllowedOrigins, hostFault, urlFault } from '../network/address';
@@ -107,12 +108,8 @@ function keyFault(read: () => unknown): string | undefined {
 }
 
 function isJsonObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
+  const value = jsonIn(text);
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function urlInputFault(spec: InputSpec, value: string, allowed: AllowedOrigins): string | undefined {

@@ -16,7 +16,7 @@ export interface IssuedToken {
   cookies?: Record<string, string>;
   /** What else the provider told, such as an `instance_url`. */
   outputs?: Record<string, string>;
-  /** RFC 6749 5.1 `token_type`; `Bearer` unless the provider said otherwise. */
+  /** RFC 6749 5.1 `token_type`: `Bearer`, since a token of another type is refused. */
   tokenType: string;
   scope?: string;
   /** The provider's id for the request, kept for its support desk. */

@@ -1,3 +1,5 @@
+import { isText } from '../failures/condition';
+import { jsonIn } from '../json';
 import type { LifeUnit, TimeFormat } from '../language/definition';
 import type { CompiledDefinition } from '../language/compiled-definition';
 import type { Names } from '../templates/template';
@@ -49,10 +51,6 @@ export function lifeSeconds(
   if (told === undefined) return undefined;
   const byJwt = expiry.some((entry) => 'jwt_exp' in entry) ? jwtSeconds(token, told, now) : undefined;
   return Math.min(told, byJwt ?? told, definition.renew?.max_ttl_s ?? tenYearsSeconds);
-}
-
-function isText(value: unknown, expected: unknown): boolean {
-  return (value ?? undefined) !== undefined && String(value) === String(expected);
 }
 
 function providerNow({ sentAt, providerDate }: Moment): number {
@@ -151,11 +149,7 @@ function jwtSeconds(token: string, told: number | undefined, now: number): numbe
 }
 
 function claims(token: string): { exp?: number; iat?: number } {
-  try {
-    const payload: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-    const { exp, iat } = payload as { exp?: unknown; iat?: unknown };
-    return { ...(Number.isFinite(exp) && { exp: exp as number }), ...(Number.isFinite(iat) && { iat: iat as number }) };
-  } catch {
-    return {};
-  }
+  const payload = jsonIn(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  const { exp, iat } = (payload ?? {}) as { exp?: unknown; iat?: unknown };
+  return { ...(Number.isFinite(exp) && { exp: exp as number }), ...(Number.isFinite(iat) && { iat: iat as number }) };
 }

@@ -62,7 +62,7 @@ export function readToken(
       answer,
     );
   }
-  const tokenType = type?.isAbsent(scope) === false ? type.render(scope) : 'Bearer';
+  const tokenType = type?.renderUnlessAbsent(scope) ?? 'Bearer';
   if (tokenType.toLowerCase() !== 'bearer') {
     const message = `the provider issued a token of type "${scrubber.scrub(tokenType, 40)}", not Bearer`;
     throw failures.ofToken(message, 'RFC 6749 7.1: a token of a type that is not understood must not be used.', answer);
@@ -76,8 +76,7 @@ export function readToken(
     const hint = "Compare the life that the provider is set to issue, and the clocks: the provider's and the broker's.";
     throw failures.ofToken('the provider issued a token that is already dead', hint, answer);
   }
-  const scopeText =
-    scopeTemplate && !scopeTemplate.isAbsent(scope) ? scrubber.scrub(scopeTemplate.render(scope), 2000) : '';
+  const scopeText = scrubber.scrub(scopeTemplate?.renderUnlessAbsent(scope) ?? '', 2000);
   const requestId = failures.requestId(answer);
   const accessToken = new Secret(token);
   const outputs = Object.fromEntries(present(compiled.token.outputs, scope));

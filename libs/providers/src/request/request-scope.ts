@@ -1,11 +1,12 @@
 import { randomBytes, Secret } from '#vault';
 import type { Clock } from '../clock';
 import type { Scrubber } from '../failures/scrubber';
+import { jsonIn } from '../json';
 import type { CompiledDefinition } from '../language/compiled-definition';
 import type { WireAnswer } from '../network/network';
 import { type Path, textOfElement, valueAt } from '../templates/path';
 import type { Names } from '../templates/template';
-import { UrlText } from '../templates/text';
+import { asText, UrlText } from '../templates/text';
 import type { CheckedInputs } from './inputs';
 
 /** What the templates of one token request can name. Nothing in it has a prototype that a path could reach. */
@@ -122,7 +123,7 @@ export class RequestScope implements Names {
 
   #partOfInput(name: string, path: Path): unknown {
     const input = this.#inputs.get(name);
-    if (!this.#documents.has(name)) this.#documents.set(name, parsed(input));
+    if (!this.#documents.has(name)) this.#documents.set(name, jsonIn(asText(input)));
     const part = valueAt(this.#documents.get(name), path);
     if (!(input instanceof Secret)) return part;
     for (const text of textsIn(part)) {
@@ -136,12 +137,4 @@ export class RequestScope implements Names {
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
-}
-
-function parsed(input: string | Secret | UrlText | undefined): unknown {
-  try {
-    return JSON.parse(input instanceof Secret ? input.reveal() : String(input));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import type { ProviderError } from '../failures/errors';
 import { Scrubber } from '../failures/scrubber';
+import { jsonIn } from '../json';
 import type { WireAnswer, WireRequest } from '../network/network';
 import type { ConnectionTest, TestedStep } from './connection-test';
 import type { IssuedToken } from './issued-token';
@@ -95,7 +96,7 @@ export class TestRecord {
 
   /** By name, and what is opaque whatever its name: an answer may hold a refresh token, or the token of somebody else. */
   #maskedBody(text: string, isAnswer = false): string {
-    const json = parsed(text);
+    const json = jsonIn(text);
     if (typeof json === 'object' && json !== null) {
       try {
         return this.#masked(JSON.stringify(json, (name, value: unknown) => this.#maskedLeaf(name, value, isAnswer)));
@@ -132,12 +133,4 @@ export class TestRecord {
 
 function hidden(text: string): string {
   return `[hidden, ${text.length} characters]`;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,4 @@
-import { digest } from '#vault';
+import { digestOf } from '#vault';
 import { systemClock } from '../clock';
 import type { ProviderDefinition } from '../language/definition';
 import { compiledOf } from '../language/read-definition';
@@ -24,7 +24,7 @@ export function tokenHosts(definition: ProviderDefinition, plainInputs: Readonly
     const { spec, url } = step;
     if (url.decidedBy === 'answer') return hostsOf(step, scope);
     if (url.decidedBy === 'discovery' && url.lead.isAbsent(scope)) return [];
-    return [new URL(writeUrl({ ...url, rest: noRest }, scope, `the URL of step ${spec.id}`)).host];
+    return [writeUrl({ ...url, rest: noRest }, scope, `the URL of step ${spec.id}`).host];
   });
   const issuer = compiled.discovery?.issuer;
   if (issuer && !issuer.lead.isAbsent(scope))
@@ -32,8 +32,6 @@ export function tokenHosts(definition: ProviderDefinition, plainInputs: Readonly
   const authorities = [compiled.discovery?.ca, ...compiled.steps.map(({ ca }) => ca)].map(
     (ca) => trusted(ca, scope)?.ca,
   );
-  const named = authorities
-    .filter((ca) => ca !== undefined)
-    .map((ca) => `ca:${digest('sha256', Buffer.from(ca)).toString('hex')}`);
+  const named = authorities.filter((ca) => ca !== undefined).map((ca) => `ca:${digestOf(ca)}`);
   return [...new Set([...hosts, ...named])].sort().join(',');
 }

@@ -8,11 +8,11 @@ import type { CompiledDefinition } from '../language/compiled-definition';
 import type { ProviderDefinition } from '../language/definition';
 import { compiledOf, InvalidDefinition } from '../language/read-definition';
 import { AllowedOrigins } from '../network/address';
-import { Network, type WireAnswer } from '../network/network';
+import { Network, type WireAnswer, type WireRequest } from '../network/network';
 import { TemplateFault } from '../templates/text';
-import { signAssertion } from './assertions';
+import { signAssertions } from './assertions';
 import type { ConnectionTest } from './connection-test';
-import { IssuerMetadata } from './discovery';
+import { type Exchange, IssuerMetadata } from './discovery';
 import { checkInputs } from './inputs';
 import type { IssuedToken } from './issued-token';
 import { noteToken, readToken } from './read-token';
@@ -78,32 +78,28 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
       if (faults.length > 0) throw misconfigured(faults.join('; '), 'Correct the inputs of the client.');
       const compiled = compiledOf(definition);
       const scope = new RequestScope(compiled, checked, clock, scrubber);
-      const exchange = (id: string) => (request: Parameters<Network['exchange']>[0]) =>
-        record
-          ? record.around(id, request, () => network.exchange(request, either))
-          : network.exchange(request, either);
       const sent = { sentAt: clock.now(), sentAtMonotonic: clock.monotonic() };
-      if (compiled.discovery && needsMetadata(compiled, compiled.discovery, scope)) {
-        const issuer = writeUrl(compiled.discovery.issuer, scope, 'the issuer');
-        const tls = trusted(compiled.discovery.ca, scope);
-        scope.learnMetadata(await metadata.of(issuer, exchange('discovery'), failures, tls));
-      }
+      await learnMetadata(compiled, scope, (request) => exchange('discovery', request), failures);
       for (const step of compiled.steps) {
-        await sign(compiled, step.assertions, scope);
-        const request = writeRequest(step, scope, allowed, scrubber);
-        answer = await exchange(step.spec.id)(request);
+        await signAssertions(step.assertions, compiled, scope, clock);
+        answer = await exchange(step.spec.id, writeRequest(step, scope, allowed, scrubber));
         scope.learnAnswer(step.spec.id, answer);
         noteToken(compiled, scope, scrubber);
         const failure = failures.ofAnswer(answer, step);
         if (failure) throw failure;
       }
-      await sign(compiled, compiled.lastAssertions, scope);
+      await signAssertions(compiled.lastAssertions, compiled, scope, clock);
       return { ...readToken(compiled, scope, answer, failures, scrubber, sent.sentAt), ...sent };
     } catch (error) {
       const failed = failedBy(error);
       // Of the steps before it the provider has heard.
       if (answer) delete failed.failure.reached;
       throw failed;
+    }
+
+    function exchange(id: string, request: WireRequest): Promise<WireAnswer> {
+      const send = () => network.exchange(request, either);
+      return record ? record.around(id, request, send) : send();
     }
 
     function failedBy(error: unknown): ProviderError {
@@ -113,12 +109,15 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
     }
   }
 
-  async function sign(compiled: CompiledDefinition, assertions: readonly string[], scope: RequestScope): Promise<void> {
-    for (const name of assertions) {
-      if (scope.hasAssertion(name)) continue;
-      const assertion = await signAssertion(name, compiled.assertions.get(name)!, scope, clock);
-      if (assertion) scope.learnAssertion(name, assertion);
-    }
+  async function learnMetadata(
+    { steps, discovery }: CompiledDefinition,
+    scope: RequestScope,
+    exchange: Exchange,
+    failures: Failures,
+  ): Promise<void> {
+    if (!discovery || !isNeeded(discovery, steps, scope)) return;
+    const issuer = writeUrl(discovery.issuer, scope, 'the issuer');
+    scope.learnMetadata(await metadata.of(issuer, exchange, failures, trusted(discovery.ca, scope)));
   }
 
   return {
@@ -137,9 +136,9 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
 }
 
 /** The issuer is asked where something depends on its answer: not where it is unknown, or a token URL stands in for it. */
-function needsMetadata(
-  { steps }: CompiledDefinition,
+function isNeeded(
   { issuer, alwaysNeeded }: NonNullable<CompiledDefinition['discovery']>,
+  steps: CompiledDefinition['steps'],
   scope: RequestScope,
 ): boolean {
   if (issuer.lead.isAbsent(scope)) return false;

@@ -2,11 +2,12 @@ import { readPrivateKey, restorePem, Secret, UnusableKey } from '#vault';
 import { ProviderMisconfigured } from '../failures/errors';
 import type { Scrubber } from '../failures/scrubber';
 import type { CompiledStep, CompiledUrl, Fields, JsonNode, ListFields } from '../language/compiled-definition';
+import type { ResponseKind } from '../language/definition';
 import { type AllowedOrigins, hostFault, urlFault } from '../network/address';
 import type { ClientTls } from '../network/connector';
 import type { WireRequest } from '../network/network';
 import { type Names, Template } from '../templates/template';
-import { asText, TemplateFault } from '../templates/text';
+import { asText, formEncoded, TemplateFault } from '../templates/text';
 
 /** @throws TemplateFault, ProviderMisconfigured */
 export function writeRequest(
@@ -15,17 +16,9 @@ export function writeRequest(
   allowed: AllowedOrigins,
   scrubber: Scrubber,
 ): WireRequest {
-  const { id, method, response, expect_status: expectStatus } = step.spec;
-  const url = writeUrl(step.url, names, `the URL of step ${id}`);
-  for (const [name, value] of listed(step.query, names)) url.searchParams.append(name, value);
-  const fault = urlFault(url, allowed);
-  if (fault !== undefined) throw notSent(`the URL of step ${id} ${fault}`);
-  const stray = step.url.decidedBy === 'answer' && hostFault(url, hostsOf(step, names), allowed);
-  if (stray)
-    throw notSent(`the URL of step ${id} ${stray}`, "Add the host to the step's hosts if it is the provider's.");
-  // The answer's limit of 64 KB is easier to keep when nothing has to be inflated.
-  const headers: Record<string, string> = { accept: accepted[response ?? 'json'], 'accept-encoding': 'identity' };
-  headers['user-agent'] = 'token-broker';
+  const { method, response, expect_status: expectStatus } = step.spec;
+  const url = writeStepUrl(step, names, allowed);
+  const headers = usualHeaders(response ?? 'json');
   const [type, body] = writeBody(step, names);
   if (type) headers['content-type'] = type;
   for (const [name, value] of Object.entries(writeHeaders(step.headers, names))) headers[name.toLowerCase()] = value;
@@ -47,6 +40,17 @@ export function writeRequest(
   };
 }
 
+function writeStepUrl(step: CompiledStep, names: Names, allowed: AllowedOrigins): URL {
+  const what = `the URL of step ${step.spec.id}`;
+  const url = writeUrl(step.url, names, what);
+  for (const [name, value] of listed(step.query, names)) url.searchParams.append(name, value);
+  const fault = urlFault(url, allowed);
+  if (fault !== undefined) throw notSent(`${what} ${fault}`);
+  const stray = step.url.decidedBy === 'answer' && hostFault(url, hostsOf(step, names), allowed);
+  if (stray) throw notSent(`${what} ${stray}`, "Add the host to the step's hosts if it is the provider's.");
+  return url;
+}
+
 function notSent(message: string, hint?: string): ProviderMisconfigured {
   return new ProviderMisconfigured({ message, reached: false, ...(hint && { hint }) });
 }
@@ -57,6 +61,12 @@ const accepted = {
   form: 'application/x-www-form-urlencoded, */*',
   text: '*/*',
 };
+
+/** Of every request, unless a step says otherwise. */
+export function usualHeaders(response: ResponseKind): Record<string, string> {
+  // The answer's limit of 64 KB is easier to keep when nothing has to be inflated.
+  return { accept: accepted[response], 'accept-encoding': 'identity', 'user-agent': 'token-broker' };
+}
 
 /** The hosts that an answer may name in the step's URL. */
 export function hostsOf({ hosts }: CompiledStep, names: Names): string[] {
@@ -101,7 +111,7 @@ export function present(fields: Fields, names: Names): [string, string][] {
 function basic({ user, pass }: NonNullable<CompiledStep['basic']>, encode: 'form' | 'plain', names: Names): string {
   const written = [user, pass].map((template) => {
     const text = template.render(names);
-    return encode === 'form' ? new URLSearchParams([['', text]]).toString().slice(1) : text;
+    return encode === 'form' ? formEncoded(text) : text;
   });
   return Buffer.from(written.join(':'), 'utf8').toString('base64');
 }
@@ -138,17 +148,22 @@ export function writeJson(node: JsonNode, names: Names): unknown {
 
 /** The authorities that are trusted in place of the public ones, if any are named. @throws TemplateFault */
 export function trusted(ca: Template | undefined, names: Names): ClientTls | undefined {
-  return ca && !ca.isAbsent(names) ? { ca: restorePem(ca.render(names)) } : undefined;
+  const pem = ca?.renderUnlessAbsent(names);
+  return pem === undefined ? undefined : { ca: restorePem(pem) };
+}
+
+/** @throws TemplateFault */
+export function secretIn(template: Template | undefined, names: Names): Secret | undefined {
+  const text = template?.renderUnlessAbsent(names);
+  return text === undefined ? undefined : new Secret(text);
 }
 
 /** @throws TemplateFault */
 function writeTls({ mtls, ca }: CompiledStep, names: Names): ClientTls | undefined {
   const authorities = trusted(ca, names);
   if (!mtls || mtls.cert.isAbsent(names)) return authorities;
-  const passphrase =
-    mtls.passphrase && !mtls.passphrase.isAbsent(names) ? new Secret(mtls.passphrase.render(names)) : undefined;
   try {
-    const { key } = readPrivateKey(new Secret(mtls.key.render(names)), passphrase);
+    const { key } = readPrivateKey(new Secret(mtls.key.render(names)), secretIn(mtls.passphrase, names));
     const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
     return { ...authorities, cert: restorePem(mtls.cert.render(names)), key: pem };
   } catch (error) {

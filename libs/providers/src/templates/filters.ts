@@ -10,7 +10,7 @@ import {
   type SignatureAlgorithm,
   UnusableKey,
 } from '#vault';
-import { asBytes, asText, maxTextChars, TemplateFault } from './text';
+import { asBytes, asText, formEncoded, maxTextChars, TemplateFault } from './text';
 
 /** Signatures over a text; JWTs are `assertions`. */
 const signatureAlgorithms: Record<string, SignatureAlgorithm> = {
@@ -42,7 +42,7 @@ const own: Record<string, Filter> = {
   hex: (value) => Buffer.from(asBytes(value)).toString('hex'),
   hex_decode: (value) => Buffer.from(asText(value), 'hex'),
   url_encode: (value) => encodeURIComponent(asText(value)),
-  form_encode: (value) => new URLSearchParams([['', asText(value)]]).toString().slice(1),
+  form_encode: (value) => formEncoded(asText(value)),
   public_key_sha256: (value, passphrase) => publicKeySha256(new Secret(asText(value)), secretOf(passphrase)),
   cert_sha1: (value) => certificateThumbprint(asText(value), 'sha1'),
   cert_sha256: (value) => certificateThumbprint(asText(value), 'sha256'),

@@ -186,6 +186,11 @@ export class Template {
     });
   }
 
+  /** The text; undefined where the field is to be left out. @throws TemplateFault */
+  renderUnlessAbsent(names: Names): string | undefined {
+    return this.isAbsent(names) ? undefined : this.render(names);
+  }
+
   /** The one value that the template stands for, unconverted: a number stays a number. @throws TemplateFault */
   value(names: Names): unknown {
     return this.#only ? guarded(this, () => this.#only!.evaluate(names)) : this.render(names);

@@ -26,6 +26,11 @@ export function asText(value: unknown): string {
   return String(value);
 }
 
+/** As application/x-www-form-urlencoded has it (WHATWG URL 5.2). */
+export function formEncoded(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1);
+}
+
 /** Bytes as they are; a text as UTF-8. */
 export function asBytes(value: unknown): Uint8Array {
   return value instanceof Uint8Array ? value : Buffer.from(asText(value), 'utf8');

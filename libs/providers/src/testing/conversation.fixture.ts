@@ -1,11 +1,11 @@
 import type { RequestListener } from 'node:http';
 import { inspect } from 'node:util';
 import { Secret } from '#vault';
+import { type LocalProvider, type ReceivedRequest, startProvider } from '../../../../test/harness/local-provider';
 import { systemClock } from '../clock';
 import type { ProviderDefinition } from '../language/definition';
 import { type Failure, ProviderError } from '../failures/errors';
 import type { IssuedToken } from '../request/issued-token';
-import { type LocalProvider, type ReceivedRequest, startProvider } from './local-provider.fixture';
 import { loadPresets } from '../language/presets';
 import { createTokenRequester, type TokenRequester } from '../request/token-requester';
 
