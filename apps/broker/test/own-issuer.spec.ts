@@ -36,8 +36,8 @@ describe('an issuer that an admin described', () => {
   let room: Room;
   beforeAll(async () => {
     room = await startRoom();
-    room.issuer.answer = ({ path }) =>
-      path.startsWith('/login')
+    room.issuer.answer = ({ url }) =>
+      url.startsWith('/login')
         ? { body: { session: 'canary-session-1' } }
         : {
             body: {
