@@ -76,9 +76,12 @@ const argumentCounts: Record<string, [least: number, most: number]> = {
 const filterNames = [...fromLiquid.text, ...fromLiquid.number, 'date', ...Object.keys(own)].sort();
 
 /** What is wrong with a filter's use, if anything. */
-export function filterFault(name: string, argumentCount: number): string | undefined {
+export function filterFault(name: string, given: readonly string[]): string | undefined {
+  const argumentCount = given.length;
   if (!filterNames.includes(name)) return `"${name}" is not a filter; known are ${filterNames.join(', ')}`;
   const [least, most] = argumentCounts[name] ?? [0, 0];
+  if (name === 'date' && /^["'][^%]*$/.test(given[0] ?? ''))
+    return `date: ${given[0]} has no part such as %Y in it (strftime)`;
   if (argumentCount >= least && argumentCount <= most) return undefined;
   const wanted = least === most ? `${least}` : `${least} or ${most}`;
   return `the filter "${name}" takes ${wanted} argument${wanted === '1' ? '' : 's'}, and has ${argumentCount}`;
