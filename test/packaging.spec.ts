@@ -22,7 +22,7 @@ interface ComposeService {
 const run = promisify(execFile);
 const root = join(__dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const markdown = ['.', 'docs', 'docs/decisions', 'apps/simulator'].flatMap((folder) =>
+const markdown = ['.', 'docs', 'docs/decisions', 'docs/how-to', 'docs/reference', 'apps/simulator'].flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name)),
@@ -184,7 +184,7 @@ describe('what the image holds is enough', () => {
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const listed = [...readme.matchAll(/`((?:GET|POST|PATCH|DELETE) \/v1[^`?]*)`/g)].map((match) => match[1]!);
+    const listed = [...readme.matchAll(/`((?:GET|POST|PUT|PATCH|DELETE) \/v1[^`?]*)`/g)].map((match) => match[1]!);
     expect([...new Set(listed)].sort()).toEqual(routes.sort());
   });
 
