@@ -33,7 +33,7 @@ const own: Record<string, Filter> = {
   first: (list) => item(list, 0),
   last: (list) => item(list, -1),
   default: (value, other) => ((value ?? '') === '' ? other : value),
-  json: (value) => JSON.stringify(asText(value)),
+  json: (value) => JSON.stringify(isJson(value) ? value : asText(value)),
   number: (value) => asNumber(value),
   base64: (value) => Buffer.from(asBytes(value)).toString('base64'),
   base64url: (value) => Buffer.from(asBytes(value)).toString('base64url'),
@@ -137,6 +137,12 @@ function asNumber(value: unknown): number {
   const number = text === '' ? NaN : Number(text);
   if (!Number.isFinite(number)) throw new TemplateFault('a number is needed, and the value is none');
   return number;
+}
+
+/** A list or an object of an answer; bytes, URLs and secrets are texts. */
+function isJson(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 }
 
 function item(list: unknown, index: number): unknown {
