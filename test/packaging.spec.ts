@@ -22,7 +22,7 @@ interface ComposeService {
 const run = promisify(execFile);
 const root = join(__dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const markdown = ['.', 'docs', 'docs/decisions', 'apps/simulator'].flatMap((folder) =>
+const markdown = ['.', 'docs', 'docs/decisions', 'docs/how-to', 'docs/reference', 'apps/simulator'].flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name)),

@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
 import { type JWTPayload, type ProtectedHeaderParameters, jwtVerify } from 'jose';
 import type { IssuedToken } from '#providers';
 import type { ReceivedRequest } from '../harness/local-provider';
@@ -9,6 +9,15 @@ type Proof = (received: readonly ReceivedRequest[], token: IssuedToken) => unkno
 
 /** What an issuer checks that cannot be written down beforehand: signatures. */
 export const proofs: Readonly<Record<string, Proof>> = {
+  'amadeus-soap': ([request]) => {
+    const [, nonce, digest] = /Base64Binary">(.*?)<.*#PasswordDigest">(.*?)</s.exec(request!.body)!;
+    const sha1 = (...parts: (string | Buffer)[]) =>
+      createHash('sha1')
+        .update(Buffer.concat(parts.map((part) => Buffer.from(part))))
+        .digest();
+    const expected = sha1(Buffer.from(nonce!, 'base64'), '2027-03-04T05:06:07Z', sha1('s3cret&'));
+    expect(digest).toBe(expected.toString('base64'));
+  },
   'apple-maps': async ([request]) => {
     const { header, claims } = await opened(bearer(request!), 'ES256', ec.publicKey);
     expect([header.kid, claims]).toEqual(['KEY1', { iss: 'TEAM1', ...life(1200) }]);
@@ -67,6 +76,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
     const md5 = (text: string) => createHash('md5').update(text).digest('hex');
     const [who, what] = [md5('admin:DS-2CD:s3cret'), md5('GET:/ISAPI/Security/token?format=json')];
     expect(response).toBe(md5(`${who}:4e54:abc:00000001:${cnonce}:auth:${what}`));
+  },
+  'snap-b2b': ([request]) => {
+    const signature = Buffer.from(request!.headers['x-signature'] as string, 'base64');
+    const text = Buffer.from('35d1a112|2027-03-04T12:06:07+07:00');
+    expect(verify('sha256', text, rsa.publicKey, signature)).toBe(true);
   },
   tuya: ([request]) => {
     const { client_id, t, nonce, sign } = request!.headers;

@@ -140,7 +140,7 @@ describe('an entry that cannot be expressed', () => {
 });
 
 const refusals: Readonly<Record<string, [place: string, detail: RegExp]>> = {
-  avanan: ['/present/headers/x-av-sig', /signature over each API request/],
+  avanan: ['/present/headers/x-av-sig', /per API request. Leave it to the program|signature over each API request/],
   'github-app-oauth': ['/steps/0/body/form/grant_type', /Interactive consent/],
   'netsuite-tba': ['/present/headers/Authorization', /signature over each API request/],
 };

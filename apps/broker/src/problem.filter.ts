@@ -101,7 +101,8 @@ function fromFramework(error: unknown): Answer | undefined {
   const { statusCode } = (error ?? {}) as { statusCode?: number };
   const status = error instanceof HttpException ? error.getStatus() : statusCode;
   if (status === 413) return { code: 'body_too_large', detail: 'The body has more bytes than are accepted.' };
-  if (status === 415) return { code: 'unsupported_media_type', detail: 'The Content-Type is missing or not JSON.' };
+  if (status === 415)
+    return { code: 'unsupported_media_type', detail: 'The Content-Type is missing, or not one that this route takes.' };
   if (status === 404) return { code: 'not_found', detail: 'There is no such route.' };
   // Nest hides Fastify's error codes, not its words.
   if (status === 400 && /^Body (is not valid JSON|cannot be empty)/.test((error as Error).message)) {

@@ -97,7 +97,11 @@ export const problemTypes = {
     title: 'It is the last usable admin key',
     hint: 'Make another one first: POST /v1/admin-keys.',
   },
-  malformed_json: { status: 400, title: 'The body is not valid JSON' },
+  malformed_json: {
+    status: 400,
+    title: 'The body is not valid JSON',
+    hint: 'A provider definition in YAML is sent with "Content-Type: application/yaml".',
+  },
   not_found: { status: 404, title: 'Not found' },
   precondition_required: {
     status: 428,
@@ -135,7 +139,7 @@ export const problemTypes = {
   unsupported_media_type: {
     status: 415,
     title: 'The body must be JSON',
-    hint: 'Send "Content-Type: application/json".',
+    hint: 'Send "Content-Type: application/json"; with a provider definition in YAML, "application/yaml".',
   },
   validation_failed: { status: 400, title: 'The request is not well-formed', hint: 'Each fault has a pointer.' },
   version_mismatch: {

@@ -214,6 +214,16 @@ describe('bad input', () => {
     }
   });
 
+  it.each<[string, string, Record<string, string>, RegExp]>([
+    ['JSON without definition', '{"id":"x"}', {}, /goes into { "definition": … }/],
+    ['YAML called JSON', 'id: x', {}, /"Content-Type: application\/yaml"/],
+    ['YAML called text/yaml', 'id: x', { 'content-type': 'text/yaml' }, /in YAML, "application\/yaml"/],
+    ['text of another encoding', `{"source":"# M\ufffdller"}`, {}, /is not UTF-8/],
+  ])('says how to send a definition to who sent %s', async (_, body, headers, words) => {
+    const answer = await fleet.admin('POST', '/v1/providers', body, headers);
+    expect(JSON.stringify(answer.body).replace(/\\"/g, '"')).toMatch(words);
+  });
+
   it.each(['constructor', 'toString', 'hasOwnProperty'])('is not upset by an input called %s', async (name) => {
     const answer = await create({ name: 'x', inputs: { [name]: 'x' } });
     expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_inputs' } });

@@ -25,7 +25,7 @@ export class VersionMismatch extends Error {
   readonly code = 'version_mismatch';
 
   constructor(currentVersion: number) {
-    super(`the present version is ${currentVersion}`);
+    super(`the present version is ${currentVersion}, with the ETag "v${currentVersion}", quotes included`);
     this.name = 'VersionMismatch';
   }
 }

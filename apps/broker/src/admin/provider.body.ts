@@ -49,6 +49,8 @@ export function membersOf(body: unknown, known: readonly string[]): Record<strin
 
 /** The text of the definition that a body consists of. */
 export function sourceOf(body: unknown): string {
+  const isBare = isObject(body) && 'id' in body && !('source' in body || 'definition' in body);
+  if (isBare) throw invalid('', 'a definition in JSON goes into { "definition": … }, or is sent as application/yaml');
   return sourceIn(membersOf(body, ['source', 'definition']));
 }
 
@@ -67,8 +69,9 @@ export function sourceIn({ source, definition }: Record<string, unknown>): strin
   return fit(stringify(definition));
 }
 
-/** PostgreSQL stores no NUL, and half a surrogate pair has no UTF-8 form. */
+/** PostgreSQL stores no NUL, and half a surrogate pair has no UTF-8 form. U+FFFD is what bytes that were not UTF-8 became. */
 function fit(source: string): string {
+  if (source.includes('\ufffd')) throw unreadable('is not UTF-8, or holds the mark of text that once was not (U+FFFD)');
   if (/[\0\p{Surrogate}]/u.test(source)) throw unreadable('holds NUL or broken Unicode');
   return source;
 }

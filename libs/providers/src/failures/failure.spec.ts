@@ -79,6 +79,28 @@ describe('a failure is classified once', () => {
     expect(await talk.failure({ body: { state: '7' } }, definition)).toMatchObject({ code: 'throttled', hint: 'wait' });
   });
 
+  it('an answer that is not as the definition says leads to what to look at there', async () => {
+    const own = (change: object) =>
+      readDefinition(stringify({ ...JSON.parse(JSON.stringify(oauth)), id: 'own', ...change })).definition;
+    const xml = { headers: { 'content-type': 'text/xml' }, body: '<response status="success"/>' };
+    expect(await talk.failure(xml, oauth)).toMatchObject({
+      message: expect.stringMatching(/is not JSON/),
+      hint: expect.stringMatching(/the step needs response: xml/),
+    });
+    expect((await talk.failure({ body: 'sorry' }, oauth)).hint).toMatch(
+      /check the URL, and that the step's response is json/,
+    );
+    const [step] = JSON.parse(JSON.stringify(oauth.steps));
+    const failing = own({ steps: [{ ...step, fail_if: [{ status: 201 }, { path: 'ok', absent: true }] }] });
+    expect((await talk.failure({ body: { a: 1 } }, failing)).hint).toMatch(
+      /^Entry 1 of fail_if of the step "token" holds/,
+    );
+    const token = { value: oauth.token.value, expiry: [{ in: '{{steps.token.body.expiresIn}}' }] };
+    expect((await talk.failure({ body: { access_token: 'canary', expires_in: 60 } }, own({ token }))).hint).toMatch(
+      /expects it at {{steps.token.body.expiresIn}}.*{ fixed_s: 300 }/,
+    );
+  });
+
   it('a rule can look into a body that is a list itself', async () => {
     const { definition } = readDefinition(
       stringify({

@@ -56,7 +56,8 @@ export class Failures {
     const verdict = rule
       ? { code: rule.class, message: rule.message ?? `${said[rule.class]} (HTTP ${answer.status})`, hint: rule.hint }
       : (byStatus(answer) ??
-        byContent(answer, reads, spec.fail_if?.some((condition) => holds(condition, answer)) ?? false));
+        failedBy(spec.fail_if?.findIndex((condition) => holds(condition, answer)) ?? -1, spec.id, answer) ??
+        byContent(answer, reads));
     return verdict && this.#error(verdict, answer, providerWords(answer, this.scrubber));
   }
 
@@ -69,7 +70,7 @@ export class Failures {
           message: `the issuer has no metadata (HTTP ${answer.status})`,
           hint: 'Compare the issuer with the documentation, or use a definition that takes the token URL itself.',
         }
-      : (byStatus(answer) ?? byContent(answer, 'parts', false));
+      : (byStatus(answer) ?? byContent(answer, 'parts'));
     return verdict && this.#error(verdict, answer, providerWords(answer, this.scrubber));
   }
 
@@ -152,7 +153,7 @@ const neverConnected =
   /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS.*|ERR_OSSL.*|ERR_CRYPTO.*|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_.*)$/;
 
 const howToTrust =
-  'If it is to be trusted, name it in the input for it (ca_certificate), or for all providers with NODE_EXTRA_CA_CERTS.';
+  "If it is to be trusted, give it in the input that the definition's ca stands for (in presets: ca_certificate), or for all providers with NODE_EXTRA_CA_CERTS.";
 
 /** TLS alerts (RFC 8446 6.2) of a server that does not take the client's certificate, or misses one. */
 const certificateRefused =
@@ -207,21 +208,33 @@ function byStatus({ status, body, isSuccess }: WireAnswer): Verdict | undefined 
 
 const kinds = { json: 'JSON', xml: 'XML', form: 'a form', text: 'text' };
 
+function failedBy(index: number, step: string, { status }: WireAnswer): Verdict | undefined {
+  if (index < 0) return undefined;
+  const hint = `Entry ${index} of fail_if of the step "${step}" holds. ${hints.provider_unavailable}`;
+  const message = `the provider reports an error inside a success (HTTP ${status})`;
+  return { code: 'provider_unavailable', message, hint };
+}
+
 function byContent(
-  { status, body, text, kind }: WireAnswer,
+  { status, headers, body, text, kind }: WireAnswer,
   reads: CompiledStep['reads'],
-  failed: boolean,
 ): Verdict | undefined {
-  const code = 'provider_unavailable';
-  if (failed) return { code, message: `the provider reports an error inside a success (HTTP ${status})` };
   // A login whose cookie is all that is wanted may answer with any page.
   if (reads === 'nothing') return undefined;
   const isPage = /^\s*<(!doctype html|html|head|body)\b/i.test(text);
   const isUsable = reads === 'whole' ? body !== undefined : typeof body === 'object' && body !== null;
   if (isUsable && !isPage && text.trim() !== '') return undefined;
-  const isMarkup = isPage || (kind !== 'xml' && /^\s*</.test(text));
+  const isXml = !isPage && (/^\s*<\?xml\b/.test(text) || /\bxml\b/.test(headers['content-type'] ?? ''));
+  const isMarkup = isPage || (kind !== 'xml' && !isXml && /^\s*</.test(text));
   const what =
     text.trim() === '' ? 'an empty answer' : isMarkup ? 'an HTML page' : `an answer that is not ${kinds[kind]}`;
-  const hint = 'Often a maintenance page or a proxy in between. If it lasts, check the URL.';
-  return { code, message: `the provider sent ${what} in place of a token (HTTP ${status})`, hint };
+  const hint =
+    kind !== 'xml' && isXml
+      ? 'It is XML: if that is what the provider always sends, the step needs response: xml.'
+      : `Often a maintenance page or a proxy in between. If it lasts, check the URL, and that the step's response is ${kind}.`;
+  return {
+    code: 'provider_unavailable',
+    message: `the provider sent ${what} in place of a token (HTTP ${status})`,
+    hint,
+  };
 }

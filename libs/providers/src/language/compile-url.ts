@@ -1,8 +1,11 @@
 import type { Path } from '../templates/path';
+import { Template } from '../templates/template';
 import type { CompiledUrl } from './compiled-definition';
 import type { TemplateReader, Where } from './template-reader';
 
 const literalAuthority = /^https:\/\/(?:\{\{.*?\}\}|[^/?#{}])*/s;
+const allowList = 'the operator adds its origin to ALLOWED_PROVIDER_HOSTS';
+const unparsed = new Template('unparsed');
 const leadingExpression = /^\{\{.*?\}\}/s;
 
 /**
@@ -19,6 +22,11 @@ export function compileUrl(
   const lead = literal ?? leadingExpression.exec(source)?.[0] ?? '';
   const rest = source.slice(lead.length);
   const fault = (detail: string) => reader.fault(where.at, detail);
+  if (/^http:/i.test(source)) {
+    // All else that could be said of it is so because of that.
+    fault(`must begin with https://; for plain http inside of a network take an input of format url (${allowList})`);
+    return { lead: unparsed, rest: unparsed, decidedBy: 'definition' };
+  }
 
   const template = reader.read(lead || 'https://unparsed', {
     ...where,
@@ -30,7 +38,7 @@ export function compileUrl(
   if (compiled.rest.references.some(({ path }) => isUrlInput(path)))
     fault('an input of format url can only stand at the start of a url');
   if (compiled.rest.literalText().includes('#')) fault('must not have a fragment');
-  if (rest !== '' && !/^[/?]/.test(rest)) fault('what follows the host must begin with "/" or "?"');
+  if (lead && rest !== '' && !/^[/?]/.test(rest)) fault('what follows the host must begin with "/" or "?"');
   if (!lead) {
     fault('must begin with https://, with an input of format url, or with discovery.…');
     return { ...compiled, decidedBy: 'definition' };
@@ -50,7 +58,12 @@ export function compileUrl(
     const choices = template.alternatives;
     const fits = ([root, name]: Path) => isUrlInput([root!, name!]) || root === 'discovery' || root === 'steps';
     const urls = choices?.literals.every((text) => /^https:\/\/[^/?#@]/.test(text) && URL.canParse(text));
-    if (!choices?.paths.every(fits) || !urls) {
+    const parts = template.references.filter(({ path }) => path[0] === 'inputs' && path.length > 2);
+    if (parts.length > 0) {
+      fault(
+        `a part of ${parts[0]!.path.slice(0, 2).join('.')} cannot name the host: ask for it as an input of format url`,
+      );
+    } else if (!choices?.paths.every(fits) || !urls) {
       fault('must begin with https://, with an input of format url, or with discovery.…');
     }
   }

@@ -195,8 +195,13 @@ class Compiler {
   }
 
   #condition({ path }: Condition, at: Place): void {
-    if (path !== undefined && !parsePath(path))
-      this.reader.fault([...at, 'path'], 'is not a path such as errors[0].code');
+    if (path === undefined) return;
+    if (!parsePath(path)) this.reader.fault([...at, 'path'], 'is not a path such as errors[0].code');
+    if (/^body\.|^steps\.\w+\.body\./.test(path))
+      this.reader.warn(
+        [...at, 'path'],
+        `begins in the body: ${path.replace(/^(steps\.\w+\.)?body\./, '')} is likely meant`,
+      );
   }
 
   /** An entry that always yields a life hides those below it. */

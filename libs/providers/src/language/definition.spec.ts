@@ -34,7 +34,7 @@ describe('a definition', () => {
 
   it.each<[string, (d: Doc) => void, RegExp]>([
     ['a missing field', (d) => delete d['token'], /^\/token is missing$/],
-    ['a surplus field', (d) => (d['code'] = 'x'), /^\/code is not known here$/],
+    ['a surplus field', (d) => (d['code'] = 'x'), /^\/code is not known here; known are id, title,/],
     ['a kind of expiry that is not known', (d) => (d['token'].expiry = [{ soon: true }]), /^\/token\/expiry\/0/],
     [
       'two kinds of expiry in one',
@@ -161,7 +161,9 @@ describe('a definition', () => {
 
   it('says of a field of a form what it may be', () => {
     const faults = faultsAfter((d) => (d['steps'][0].body = { form: { user: null } }));
-    expect(faults).toEqual(['/steps/0/body/form/user must be string or number or boolean or array, and is empty']);
+    expect(faults).toEqual([
+      '/steps/0/body/form/user must be a text, a number, true or false or a list ([…]), and is empty',
+    ]);
   });
 
   it('is not warned about the id of a key', () => {

@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020';
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { compile } from './compile';
 import type { CompiledDefinition } from './compiled-definition';
 import type { ProviderDefinition } from './definition';
@@ -42,8 +42,7 @@ export function readDefinition(source: string): ReadDefinition {
   const [fault] = document.errors;
   if (fault) {
     const { line } = lines.linePos(fault.pos[0]);
-    const hint = source.split('\n')[line - 1]?.includes('{{') ? '; a text with {{ }} in it is best put in quotes' : '';
-    throw refusal(`is not YAML: ${fault.message}${hint}`, line);
+    throw refusal(`is not YAML: ${yamlFault(fault, source, line)}`, line);
   }
   const withLines = (faults: readonly Fault[]) =>
     faults.slice(0, maxFaults).map((one) => located(one, document, lines));
@@ -70,6 +69,14 @@ export function compiledOf(definition: ProviderDefinition): CompiledDefinition {
   if (faults.length > 0) throw new InvalidDefinition(faults);
   compiledDefinitions.set(definition, compiled);
   return compiled;
+}
+
+function yamlFault({ code, message }: YAMLError, source: string, line: number): string {
+  if (code === 'MULTIPLE_DOCS') return 'a line "---" begins a second document';
+  const text = source.split('\n');
+  if (text.filter((one) => one.trim()).length === 1 && source.length > 200)
+    return `${message}; it has no line breaks: curl keeps them with --data-binary, and loses them with -d`;
+  return text[line - 1]?.includes('{{') ? `${message}; a text with {{ }} in it is best put in quotes` : message;
 }
 
 function asValue(document: Document): object {

@@ -1,36 +1,6 @@
-import { type Fault } from './fault';
-import { InvalidDefinition, readDefinition } from './read-definition';
-
-const source = `id: acme
-inputs:
-  base: { format: url }
-  user: {}
-  pass: { secret: true }
-steps:
-  - id: s
-    method: POST
-    url: '{{inputs.base}}/token'
-    body:
-      form:
-        user: '{{inputs.user}}'
-        pass: '{{inputs.pass}}'
-token:
-  value: '{{steps.s.body.token}}'
-  expiry: [{ in: '{{steps.s.body.expires_in}}' }, { fixed_s: 60 }]
-present:
-  headers: { Authorization: 'Bearer {{token}}' }
-`;
-
-/** The faults, or else the warnings, of the source with one text replaced. */
-function taught(...[from, to]: [string, string] | []): Fault[] {
-  if (from !== undefined && !source.includes(from)) throw new Error(`not in the source: ${from}`);
-  try {
-    return [...readDefinition(from === undefined ? source : source.replace(from, to!)).warnings];
-  } catch (error) {
-    if (!(error instanceof InvalidDefinition)) throw error;
-    return [...error.faults];
-  }
-}
+import type { Fault } from './fault';
+import { type InvalidDefinition, readDefinition } from './read-definition';
+import { source, taught } from '../testing/taught.fixture';
 
 describe('what is wrong with a definition', () => {
   it('is nothing, and nothing is worth a warning, when it is sound', () => expect(taught()).toEqual([]));
@@ -56,9 +26,9 @@ describe('what is wrong with a definition', () => {
       "        user: '{{inputs.usr}}'",
       '/steps/0/body/form/user',
       12,
-      /"usr" is not a declared input/,
+      /"usr" is not a declared input; there is base, user, pass$/,
     ],
-    ['id: acme', 'id: Acme', '/id', 1, /must match/],
+    ['id: acme', 'id: Acme', '/id', 1, /must be 1 to 63 of a-z 0-9 -/],
     ['  - id: s', '  - name: s', '/steps/0/name', 7, /not known here/],
     ["url: '{{inputs.base}}/token'", 'url: http://acme.example', '/steps/0/url', 9, /must begin with https/],
     ["url: '{{inputs.base}}/token'", 'url: https://acme.example/{{inputs.pass}}', '/steps/0/url', 9, /URLs are logged/],
@@ -78,7 +48,7 @@ describe('what is wrong with a definition', () => {
       /can never match: a token has no spaces/,
     ],
     ['{{steps.s.body.token}}', '{{inputs.pass}}', '/token/value', 15, /names nothing that is issued/],
-    ['{{steps.s.body.token}}', '{{steps.t.body.token}}', '/token/value', 15, /"t" is not a step/],
+    ['{{steps.s.body.token}}', '{{steps.t.body.token}}', '/token/value', 15, /"t" is not a step; there is s$/],
     [
       '    method: POST',
       '    method: POST\n    response: text',
@@ -96,6 +66,13 @@ describe('what is wrong with a definition', () => {
     [
       "  headers: { Authorization: 'Bearer {{token}}' }",
       "  headers: { X: '{{random}}' }",
+      '/present/headers/X',
+      18,
+      /once per token, not per API request. Leave it to the program/,
+    ],
+    [
+      "  headers: { Authorization: 'Bearer {{token}}' }",
+      "  headers: { X: '{{ now }}' }",
       '/present/headers/X',
       18,
       /once per token, not per API request.*out of scope/,
@@ -186,6 +163,13 @@ describe('what is wrong with a definition', () => {
       /which proxies log/,
     ],
     ['{ fixed_s: 60 }]', '{ fixed_s: 60 }, { in: "{{steps.s.body.x}}" }]', '/token/expiry/2', 16, /is never reached/],
+    [
+      'present:',
+      'errors: [{ when: { path: body.e, exists: true }, class: throttled }]\npresent:',
+      '/errors/0/when/path',
+      17,
+      /begins in the body: e is likely meant$/,
+    ],
     ['present:', 'values: { spare: "{{uuid}}" }\npresent:', '/values/spare', 17, /is not used/],
   ])('%s -> %s is worth a warning', (from, to, pointer, line, detail) => {
     expect(taught(from, to)).toContainEqual({ pointer, line, detail: expect.stringMatching(detail) });
@@ -208,6 +192,14 @@ describe('what is wrong with a definition', () => {
     expect(faultOf('id: a\nurl: {{inputs.x}}/y\n')).toMatchObject({
       line: 2,
       detail: expect.stringMatching(/best put in quotes$/),
+    });
+    expect(faultOf(`${source}---\n${source}`)).toMatchObject({
+      line: 19,
+      detail: expect.stringMatching(/begins a second document/),
+    });
+    expect(faultOf(source.replaceAll('\n', ''))).toMatchObject({
+      line: 1,
+      detail: expect.stringMatching(/--data-binary/),
     });
     expect(faultOf('- a')).toMatchObject({ detail: expect.stringMatching(/is not a YAML mapping/) });
     expect(faultOf(`a: ${'['.repeat(500)}${']'.repeat(500)}`).detail).toMatch(/levels deep|not YAML/);

@@ -133,7 +133,8 @@ export class TemplateReader {
     }
     for (const name of traits.assertions) this.#stage.add(name);
     for (const id of traits.steps) {
-      if (!steps.includes(id)) this.fault(at, `"${id}" is not an earlier step`);
+      const exists = this.source.steps?.some((step) => step.id === id);
+      if (exists && !steps.includes(id)) this.fault(at, `"${id}" is not an earlier step`);
     }
     const secrets = [...traits.secrets].map((name) => `"${name}"`).join(', ');
     if (secrets && inUrl === 'plain') {
@@ -154,26 +155,27 @@ export class TemplateReader {
     const declared = (kind: 'inputs' | 'values' | 'assertions') => Object.hasOwn(this.source[kind] ?? {}, name ?? '');
     const named = `"${path.join('.')}"`;
     if (root === 'inputs' && path.length >= 2) {
-      if (!declared('inputs')) return fault(`"${name}" is not a declared input`);
+      if (!declared('inputs'))
+        return fault(`"${name}" is not a declared input${those(Object.keys(this.source.inputs))}`);
       if (path.length > 2 && this.source.inputs[name!]!.format !== 'json')
         fault(`${named}: only an input of format json has parts`);
     } else if ((root === 'values' || root === 'assertions') && path.length === 2) {
-      if (!declared(root)) fault(`"${name}" is not declared under ${root}`);
+      if (!declared(root))
+        fault(`"${name}" is not declared under ${root}${those(Object.keys(this.source[root] ?? {}))}`);
     } else if (root === 'steps' && path.length >= 3) {
       this.#answer(path, where);
     } else if (root === 'discovery' && path.length >= 2) {
       if (!this.source.discovery) fault(`${named} needs the definition to have discovery: { issuer: … }`);
     } else if ((root === 'now' || root === 'uuid' || root === 'random') && path.length === 1) {
-      if (where.presented)
-        fault(`${named} would be written once per token, not per API request. ${perRequestSignature}`);
+      const why = root === 'now' ? perRequestSignature : 'Leave it to the program that makes the request.';
+      if (where.presented) fault(`${named} would be written once per token, not per API request. ${why}`);
     } else if (root === 'request' || root === 'endpoint' || root === 'method') {
       fault(perRequestSignature);
     } else if (!(
       where.presented &&
       ((root === 'token' && path.length === 1) || (root === 'outputs' && path.length === 2))
     )) {
-      const names = `inputs.NAME, values.NAME, assertions.NAME, steps.ID.…, now, uuid, random${where.presented ? ', token, outputs.NAME' : ''}`;
-      fault(`${named} cannot be named here, only ${names}`);
+      fault(`${named} cannot be named here, ${this.#instead(root, where)}`);
     } else if (root === 'outputs' && !Object.hasOwn(this.source.token.outputs ?? {}, name!)) {
       fault(`"${name}" is not declared under token.outputs`);
     }
@@ -183,10 +185,20 @@ export class TemplateReader {
     }
   }
 
+  /** What can be named in place of what cannot. */
+  #instead(root: unknown, { presented }: Where): string {
+    for (const kind of ['inputs', 'values', 'assertions'] as const) {
+      if (Object.hasOwn(this.source[kind] ?? {}, String(root))) return `only as ${kind}.${root}`;
+    }
+    if (root === 'token' && presented) return 'only as token: it is what token.value of the definition yields';
+    const names = 'inputs.NAME, values.NAME, assertions.NAME, steps.ID.…';
+    return presented ? `only token, outputs.NAME, ${names}` : `only ${names}, now, uuid, random`;
+  }
+
   #answer(path: Path, { at }: Where): void {
     const [, id, part, name, detail] = path;
     const step = this.source.steps?.find((one) => one.id === id);
-    if (!step) return this.fault(at, `"${id}" is not a step`);
+    if (!step) return this.fault(at, `"${id}" is not a step${those(this.source.steps?.map((one) => one.id))}`);
     const kind = step.response ?? 'json';
     if (part === 'body' && path.length > 3 && kind === 'text') {
       return this.fault(at, `can never match: step ${id} answers with text, which has no parts`);
@@ -220,4 +232,8 @@ export class TemplateReader {
       this.warn(at, 'is not taken from the answer of any step');
     }
   }
+}
+
+function those(names: readonly string[] = []): string {
+  return names.length > 0 ? `; there is ${names.join(', ')}` : '; there is none';
 }

@@ -69,7 +69,9 @@ export function readToken(
   }
   const life = lifeSeconds(compiled, scope, token, { sentAt, providerDate: answer.headers['date'] });
   if (life === undefined) {
-    const hint = 'Add a last entry such as { fixed_s: 300 } to token.expiry of the definition.';
+    const places = compiled.lives.flatMap((template) => template?.source ?? []);
+    const expected = places.length > 0 ? `The definition expects it at ${places.join(' or ')}. ` : '';
+    const hint = `${expected}Where an answer may lack it, end token.expiry with an entry such as { fixed_s: 300 }.`;
     throw failures.ofToken('the provider did not say how long the token lives', hint, answer);
   }
   if (life <= 0) {

@@ -33,7 +33,7 @@ const own: Record<string, Filter> = {
   first: (list) => item(list, 0),
   last: (list) => item(list, -1),
   default: (value, other) => ((value ?? '') === '' ? other : value),
-  json: (value) => JSON.stringify(asText(value)),
+  json: (value) => JSON.stringify(isJson(value) ? value : asText(value)),
   number: (value) => asNumber(value),
   base64: (value) => Buffer.from(asBytes(value)).toString('base64'),
   base64url: (value) => Buffer.from(asBytes(value)).toString('base64url'),
@@ -76,9 +76,12 @@ const argumentCounts: Record<string, [least: number, most: number]> = {
 const filterNames = [...fromLiquid.text, ...fromLiquid.number, 'date', ...Object.keys(own)].sort();
 
 /** What is wrong with a filter's use, if anything. */
-export function filterFault(name: string, argumentCount: number): string | undefined {
+export function filterFault(name: string, given: readonly string[]): string | undefined {
+  const argumentCount = given.length;
   if (!filterNames.includes(name)) return `"${name}" is not a filter; known are ${filterNames.join(', ')}`;
   const [least, most] = argumentCounts[name] ?? [0, 0];
+  if (name === 'date' && /^["'][^%]*$/.test(given[0] ?? ''))
+    return `date: ${given[0]} has no part such as %Y in it (strftime)`;
   if (argumentCount >= least && argumentCount <= most) return undefined;
   const wanted = least === most ? `${least}` : `${least} or ${most}`;
   return `the filter "${name}" takes ${wanted} argument${wanted === '1' ? '' : 's'}, and has ${argumentCount}`;
@@ -134,6 +137,12 @@ function asNumber(value: unknown): number {
   const number = text === '' ? NaN : Number(text);
   if (!Number.isFinite(number)) throw new TemplateFault('a number is needed, and the value is none');
   return number;
+}
+
+/** A list or an object of an answer; bytes, URLs and secrets are texts. */
+function isJson(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 }
 
 function item(list: unknown, index: number): unknown {

@@ -45,13 +45,13 @@ class Expression {
 
   constructor(source: string) {
     const [, head, filters] = expression.exec(source) ?? [];
-    if (head === undefined) throw new TemplateFault(`{{${source}}} is not of the form {{ value | filter: argument }}`);
+    if (head === undefined) throw new TemplateFault(`{{${source}}} is not of the form ${form}${otherwise(source)}`);
     const used = [...filters!.matchAll(filter)].map(([, name, given]) => ({
       name: name!,
       given: given?.match(operands) ?? [],
     }));
     for (const { name, given } of used) {
-      const fault = filterFault(name, given.length);
+      const fault = filterFault(name, given);
       if (fault) throw new TemplateFault(fault);
     }
     this.hasFilters = used.length > 0;
@@ -111,6 +111,16 @@ class Expression {
     );
     return result;
   }
+}
+
+const form = '{{ value | filter: argument }}';
+
+/** What other languages write differently. */
+function otherwise(source: string): string {
+  const text = source.replace(new RegExp(quoted, 'g'), '""');
+  if (/\.\d/.test(text)) return '; an item of a list is a[0]';
+  if (/[()]/.test(text)) return '; there are no parentheses';
+  return /\s[+~]\s/.test(text) ? '; texts are joined by append, or by one {{ }} after the other' : '';
 }
 
 function unclosed(piece: string): string {
