@@ -36,6 +36,7 @@ export function compileUrl(
     return { ...compiled, decidedBy: 'definition' };
   }
   const { steps, discovery } = reader.traits(template.references);
+  reader.destination(template, where.at, 'the host');
   const decidedBy = steps.size > 0 ? 'answer' : discovery ? 'discovery' : 'definition';
   if (decidedBy === 'answer' && !hosts) {
     fault('an answer decides the host: list the only ones that it may name with hosts: [...] on the step');

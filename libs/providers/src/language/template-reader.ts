@@ -114,6 +114,18 @@ export class TemplateReader {
     return template;
   }
 
+  /**
+   * What secrets are sealed for is worked out without them, and again whenever they are opened: what decides it has to be
+   * known then, and to be the same each time.
+   */
+  destination({ references }: Template, at: Place, what: string): void {
+    const { inputs, secrets, assertions, varies } = this.traits(references);
+    const unknown = [...inputs].filter((name) => this.source.inputs[name]?.secret && !secrets.has(name));
+    if (unknown.length > 0) this.fault(at, `the secret "${unknown[0]}" cannot decide ${what}, nor can its digest`);
+    else if (assertions.size > 0) this.fault(at, `an assertion cannot decide ${what}`);
+    if (varies) this.fault(at, `now, uuid and random cannot decide ${what}: it has to be the same each time`);
+  }
+
   /** What is declared and not used, and what names itself. */
   finish(): void {
     for (const kind of ['inputs', 'values', 'assertions'] as const) {
