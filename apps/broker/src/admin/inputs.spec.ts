@@ -39,4 +39,16 @@ describe('a stored secret', () => {
       expect(JSON.stringify({ ...(problem as Problem) })).not.toMatch(/canary/);
     },
   );
+
+  it.each([
+    ['in', { in: '{{ inputs.secret | slice: 0, 2 | hex }}' }],
+    ['at', { at: '{{ inputs.secret | slice: 0, 2 | hex }}' }],
+    ['by way of a value', { in: '{{ values.v }}' }],
+  ])('is not told by the life of a token, %s', (_, entry) => {
+    const expiry = [entry, { fixed_s: 60 }];
+    const values = { v: '{{ inputs.secret | slice: 0, 2 | hex }}' };
+    const after = read({ ...acme, values, token: { ...acme.token, expiry } });
+    const faults = reuseFaults({ definition: read(acme), plain: {} }, { definition: after, plain: {} }, ['secret']);
+    expect(faults).toEqual([{ pointer: '/inputs/secret', detail: expect.stringMatching(/what services get/) }]);
+  });
 });
