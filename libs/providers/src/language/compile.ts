@@ -92,7 +92,7 @@ class Compiler {
     const place = (field: string): Where => ({ at: ['discovery', field], steps: [] });
     return {
       issuer: compileUrl(this.reader, issuer, { ...place('issuer'), inUrl: 'plain' }),
-      ...(ca !== undefined && { ca: this.reader.read(ca, place('ca')) }),
+      ...(ca !== undefined && { ca: this.reader.authority(ca, place('ca')) }),
     };
   }
 
@@ -149,7 +149,7 @@ class Compiler {
           }),
         },
       }),
-      ...(spec.ca !== undefined && { ca: reader.read(spec.ca, place('ca')) }),
+      ...(spec.ca !== undefined && { ca: reader.authority(spec.ca, place('ca')) }),
       assertions: reader.endStage(),
       reads: 'nothing',
     };

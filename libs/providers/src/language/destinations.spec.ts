@@ -1,7 +1,7 @@
 import { InvalidDefinition, readDefinition } from './read-definition';
 
 /** What is said of a definition that takes a secret to a URL. */
-function faultsOf(url: string, { more = '', step = '' } = {}): string[] {
+function faultsOf(url: string, { more = '', first = '', step = '' } = {}): string[] {
   const source = `id: acme
 inputs:
   domain: { format: host }
@@ -12,7 +12,7 @@ values: { digest: '{{ inputs.pass | md5 }}', plain: '{{ inputs.domain | append: 
 assertions: { j: { alg: HS256, key: literal, claims: { iss: me }, ttl_s: 60 } }
 ${more}
 steps:
-  - id: s
+  ${first}- id: s
     method: POST
     url: '${url}'
     body: { form: { pass: '{{inputs.pass}}' } }
@@ -50,4 +50,16 @@ describe('where a secret goes', () => {
   it('may be decided by what the seal knows, and a digest may stand in the rest of a URL', () => {
     expect(faultsOf('https://{{ values.plain }}/t?d={{ values.digest }}&n={{ random }}')).toEqual([]);
   });
+
+  it.each(['{{inputs.authority}}', '{{steps.first.body.ca}}', '{{discovery.ca}}'])(
+    'is not entrusted to authorities of which the seal knows nothing: %s',
+    (ca) => {
+      const more = "discovery: { issuer: 'https://acme.example' }";
+      const step = `ca: '${ca}'`;
+      const first = "- { id: first, method: GET, url: 'https://acme.example/' }\n  ";
+      expect(faultsOf('https://acme.example/t', { more, step, first })).toEqual([
+        '/steps/1/ca only inputs that are no secrets can say which authorities to trust',
+      ]);
+    },
+  );
 });

@@ -126,6 +126,16 @@ export class TemplateReader {
     if (varies) this.fault(at, `now, uuid and random cannot decide ${what}: it has to be the same each time`);
   }
 
+  /** Authorities say who may pass for a host: they are part of the seal, as hosts are. */
+  authority(text: string, where: Where): Template {
+    const template = this.read(text, where);
+    const { steps, discovery, secrets } = this.traits(template.references);
+    if (steps.size > 0 || discovery || secrets.size > 0)
+      this.fault(where.at, 'only inputs that are no secrets can say which authorities to trust');
+    this.destination(template, where.at, 'which authorities to trust');
+    return template;
+  }
+
   /** What is declared and not used, and what names itself. */
   finish(): void {
     for (const kind of ['inputs', 'values', 'assertions'] as const) {
