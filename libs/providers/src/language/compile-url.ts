@@ -45,6 +45,8 @@ export function compileUrl(
     if (literal.includes('@')) fault('must not have a user name');
     if (template.references.some(({ path }) => isUrlInput(path)))
       fault('an input of format url can only stand at the start of a url');
+    if (template.references.some(({ path }) => path[0] === 'inputs' && reader.isOfFormat(path[1], 'path')))
+      fault('an input of format path can only stand after the host');
     if (decidedBy === 'discovery') fault('discovery.… names whole URLs: let the url begin with it');
     if (template.references.length === 0 && !URL.canParse(literal)) fault('has no host');
   } else {

@@ -43,6 +43,8 @@ describe('where a secret goes', () => {
     ['https://{{ random | hex | slice: 0, 1 }}.example/t', /now, uuid and random cannot decide the host/],
     ['https://{{ now }}.example/t', /now, uuid and random cannot decide the host/],
     ['https://{{ values.once }}.example/t', /now, uuid and random cannot decide the host/],
+    // Its "/" would end the host before the vendor's name.
+    ['https://{{ inputs.place }}.acme.example/t', /an input of format path can only stand after the host/],
   ])('is decided by nothing that the seal does not know: %s', (url, fault) => {
     expect(faultsOf(url)).toEqual([expect.stringMatching(fault)]);
   });
