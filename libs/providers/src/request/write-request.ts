@@ -74,7 +74,8 @@ export function writeUrl({ lead, rest }: CompiledUrl, names: Names, what: string
   const start = lead.render(names);
   // https://host and https://host/ are to give the same URL.
   const text = (path.startsWith('/') ? start.replace(/\/+$/, '') : start) + path;
-  if (!URL.canParse(text)) throw new TemplateFault(`${what} is not a URL with these inputs`);
+  // "https://" alone would take its host from the path.
+  if (!URL.canParse(start) || !URL.canParse(text)) throw new TemplateFault(`${what} is not a URL with these inputs`);
   return new URL(text);
 }
 
