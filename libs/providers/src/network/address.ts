@@ -59,3 +59,8 @@ export function hostFault(url: URL, hosts: readonly string[] | undefined, allowe
 export function howToAllow(url: URL): string {
   return `the operator can allow it by adding ${url.origin} to ALLOWED_PROVIDER_HOSTS`;
 }
+
+/** Without the slashes that it ends with. The look-behind keeps the search linear: 64 KB of slashes may come from an issuer. */
+export function slashless(text: string): string {
+  return text.replace(/(?<!\/)\/+$/, '');
+}
