@@ -62,6 +62,8 @@ function formsOf(secret: string): string[] {
     json.replace(/\//g, '\\/'),
     json.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`),
     encodeURIComponent(secret),
+    // As `new URL` writes it in a query.
+    encodeURIComponent(secret).replace(/'/g, '%27'),
     encodeURI(secret),
     new URLSearchParams([['', secret]]).toString().slice(1),
     base64,
@@ -70,5 +72,6 @@ function formsOf(secret: string): string[] {
     html,
     html.replace(/'/g, '&#39;'),
     html.replace(/'/g, '&#x27;'),
+    html.replace(/'/g, '&apos;'),
   ];
 }
