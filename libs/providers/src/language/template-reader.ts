@@ -68,12 +68,11 @@ export class TemplateReader {
     return this.#reads.get(stepId) ?? 'nothing';
   }
 
+  /** A digest of a secret counts: whoever sees it can try what it is the digest of. */
   get secretValues(): ReadonlySet<string> {
-    return new Set(
-      [...this.values.keys()].filter(
-        (name) => this.traits([{ path: ['values', name], hidden: false }]).secrets.size > 0,
-      ),
-    );
+    const isSecret = (input: string) => Object.hasOwn(this.source.inputs, input) && this.source.inputs[input]!.secret;
+    const inputsOf = (name: string) => this.traits([{ path: ['values', name], hidden: false }]).inputs;
+    return new Set([...this.values.keys()].filter((name) => [...inputsOf(name)].some(isSecret)));
   }
 
   traits(references: readonly Reference[]): Traits {

@@ -86,10 +86,10 @@ present: {}
     const { definition } = readDefinition(`
 id: leaky
 inputs: { base: { format: url }, user: {}, pass: { secret: true } }
-values: { sum: '{{ inputs.pass | sha256 }}' }
+values: { sum: '{{ inputs.pass | sha256 }}', again: '{{ values.sum | append: "x" | sha256 }}' }
 steps:
   - { id: a, method: GET, url: '{{inputs.base}}/a', query: { p: '{{inputs.pass}}' }, secrets_in_url: true, basic: { user: '{{inputs.user}}', pass: '{{inputs.pass}}' } }
-  - { id: b, method: POST, url: '{{inputs.base}}/b', response: xml, headers: { x-sum: '{{values.sum}}' }, body: { xml: '<login pass="{{inputs.pass}}" user="{{inputs.user}}"/>' } }
+  - { id: b, method: POST, url: '{{inputs.base}}/b', response: xml, headers: { x-sum: '{{values.sum}}', x-again: '{{ values.again | base64 }}' }, body: { xml: '<login pass="{{inputs.pass}}" user="{{inputs.user}}"/>' } }
 token: { value: '{{steps.b.body.r.token}}', expiry: [{ fixed_s: 60 }] }
 present: { headers: { x-token: '{{token}}', x-key: '{{inputs.pass}}' } }
 `);
@@ -114,6 +114,7 @@ present: { headers: { x-token: '{{token}}', x-key: '{{inputs.pass}}' } }
       expect(shown).not.toContain(leak);
     expect(test.steps[0]!.request.headers['authorization']).toBe('Basic [secret]');
     expect(test.steps[1]!.request.headers['x-sum']).toBe('[secret]');
+    expect(test.steps[1]!.request.headers['x-again']).toBe('[secret]');
     expect(test.steps[1]!.request.body).toBe('<login pass="[secret]" user="me"/>');
   });
 });
