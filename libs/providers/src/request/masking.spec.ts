@@ -57,8 +57,25 @@ describe('what an answer holds of somebody else', () => {
     expect(told(test)).not.toMatch(/canary/i);
     expect(test.steps[0]!.answer!.headers).toMatchObject({
       'set-cookie': 'a=[secret]; Path=/; HttpOnly, b=[hidden]',
-      location: expect.stringMatching(/^https:\/\/a\.example\/cb\?access_token=\[hidden/),
+      location: expect.stringMatching(/^https:\/\/a\.example\/cb\?access_token=\[(hidden|secret)/),
       'x-request-id': answer.headers['x-request-id'],
     });
   });
+});
+
+it('what one step hands to the next is neither shown by a connection test nor quoted by the provider', async () => {
+  const given = { sid: '{{steps.a.body.sid}}', to: '{{steps.a.body.session}}', by: '{{steps.a.cookies.c.value}}' };
+  const steps = [
+    { id: 'a', method: 'POST', url: '{{inputs.base}}/a' },
+    { id: 's', method: 'POST', url: '{{inputs.base}}/b', query: given, headers: given, body: { json: given } },
+  ];
+  const session = 'canary-session';
+  const answer: Answer = (request, response) => {
+    const isFirst = request.url === '/a';
+    response.writeHead(isFirst ? 200 : 400, { 'set-cookie': 'c=canary-cookie' });
+    response.end(JSON.stringify(isFirst ? { sid: opaque, session } : { message: `no: ${session} ${opaque}` }));
+  };
+  const test = await tryOut(answer, {}, { steps });
+  expect(test.failure?.providerWords).toBe('{"message":"no: [secret] [secret]"}');
+  expect(told(test)).not.toMatch(/canary/i);
 });
