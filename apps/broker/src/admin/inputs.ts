@@ -24,10 +24,15 @@ export function hostsOf(definition: Definition, plain: Readonly<Record<string, s
   }
 }
 
+/** Stored secrets that the definition takes for no secrets. Asked before inputs are checked: a fault may quote one that is none. */
+export function exposed({ inputs }: Definition, kept: readonly string[]): FieldFault[] {
+  const plain = kept.filter((name) => Object.hasOwn(inputs, name) && !inputs[name]!.secret);
+  return plain.map((name) => mustBeGiven(name, 'since it would not be a secret any more'));
+}
+
 /**
  * Why stored secrets may not be taken over. A stored secret comes back out of no call, also not for an admin who changes
- * the definition: it goes to no other host, it is not stored as something that is no secret, and it is not put into what
- * services get, unless it was there before.
+ * the definition: it goes to no other host, and it is not put into what services get, unless it was there before.
  *
  * @param kept names of the stored secrets that were not given again
  */
@@ -41,19 +46,20 @@ export function reuseFaults(
   return kept.flatMap((name) => {
     const reason = moved
       ? 'since the host changes'
-      : Object.hasOwn(after.plain, name)
-        ? 'since it would not be a secret any more'
-        : shown !== shownBefore && new RegExp(`\\b${name}\\b`).test(shown)
-          ? 'since it would be part of what services get'
-          : undefined;
-    return reason === undefined ? [] : [{ pointer: `/inputs/${name}`, detail: `must be given again, ${reason}` }];
+      : shown !== shownBefore && new RegExp(`\\b${name}\\b`).test(shown)
+        ? 'since it would be part of what services get'
+        : undefined;
+    return reason === undefined ? [] : [mustBeGiven(name, reason)];
   });
+}
+
+function mustBeGiven(name: string, reason: string): FieldFault {
+  return { pointer: `/inputs/${name}`, detail: `must be given again, ${reason}` };
 }
 
 /** Every template whose text can become part of what a service gets. */
 function shownToServices({ present, token, ...rest }: Definition): string {
-  const { expiry: _, ...parts } = token;
-  let shown = JSON.stringify([present, parts]);
+  let shown = JSON.stringify([present, token]);
   // Named by what is shown, all of them: which one of them names which other would have to be read from templates.
   const { values, assertions } = rest as { values?: unknown; assertions?: unknown };
   if (/\b(values|assertions)\b/.test(shown)) shown += JSON.stringify([values, assertions]);

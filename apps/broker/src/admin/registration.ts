@@ -12,9 +12,9 @@ import {
 import { CannotOpen, Secret } from '#vault';
 import type { TokenService } from '#tokens';
 import type { Logger } from '../logger';
-import { invalid, Problem } from '../problem';
+import { type FieldFault, invalid, Problem } from '../problem';
 import type { CreateClientDto, UpdateClientDto } from './client.dto';
-import { checkedInputs, hostsOf, reuseFaults } from './inputs';
+import { checkedInputs, exposed, hostsOf, reuseFaults } from './inputs';
 
 /** How a client comes, changes and goes: first tried at the provider, then stored, then told to the token service. */
 export class Registration {
@@ -105,13 +105,13 @@ export class Registration {
     const stored = await this.#stored(before);
     const merged: Record<string, unknown> = { ...before.inputs, ...stored?.secrets, ...changes };
     const kept = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
+    const reused = Object.keys(stored?.secrets ?? {}).filter((name) => !Object.hasOwn(changes, name));
+    refuse(exposed(definition.definition, reused));
     const inputs = this.#checked(definition, kept);
     if (!stored) return inputs;
     const after = { definition: definition.definition, plain: inputs.plain };
-    const reused = Object.keys(stored.secrets).filter((name) => !Object.hasOwn(changes, name));
-    const errors = reuseFaults({ definition: stored.definition, plain: before.inputs }, after, reused);
-    if (errors.length === 0) return inputs;
-    throw new Problem('secrets_required', 'Stored secrets would get to where they were not given for.', { errors });
+    refuse(reuseFaults({ definition: stored.definition, plain: before.inputs }, after, reused));
+    return inputs;
   }
 
   /**
@@ -153,4 +153,9 @@ export class Registration {
       );
     });
   }
+}
+
+function refuse(errors: FieldFault[]): void {
+  if (errors.length === 0) return;
+  throw new Problem('secrets_required', 'Stored secrets would get to where they were not given for.', { errors });
 }

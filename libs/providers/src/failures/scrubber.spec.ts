@@ -18,6 +18,13 @@ describe("a provider's words", () => {
     ['in HTML', 'p@ss &quot;w/ü&amp;&lt;1&gt;\\+x'],
   ])('do not hold a secret %s', (_, form) => expect(scrubber.scrub(`bad: ${form}!`)).toBe('bad: [secret]!'));
 
+  it.each([
+    ['XML', 'it&apos;s&amp;!'],
+    ['the query of a URL', new URL(`https://a.example/?${encodeURIComponent("it's&!")}`).search.slice(1)],
+  ])("do not hold an apostrophe's secret as it is written in %s", (_, form) => {
+    expect(new Scrubber([new Secret("it's&!")]).scrub(`bad: ${form}!`)).toBe('bad: [secret]!');
+  });
+
   it('hold no control characters, no token, and at most 300 characters', () => {
     expect(scrubber.scrub('a\r\n\x1b[31mb\u202ec\0')).toBe('a [31mb c');
     expect(scrubber.scrub('token eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln expired')).toBe('token [token] expired');

@@ -63,6 +63,8 @@ function formsOf(secret: string): string[] {
     json.replace(/\//g, '\\/'),
     json.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`),
     encodeURIComponent(secret),
+    // As `new URL` writes it in a query.
+    encodeURIComponent(secret).replace(/'/g, '%27'),
     encodeURI(secret),
     formEncoded(secret),
     base64,
@@ -71,5 +73,6 @@ function formsOf(secret: string): string[] {
     html,
     html.replace(/'/g, '&#39;'),
     html.replace(/'/g, '&#x27;'),
+    html.replace(/'/g, '&apos;'),
   ];
 }

@@ -44,6 +44,7 @@ export function compileUrl(
     return { ...compiled, decidedBy: 'definition' };
   }
   const { steps, discovery } = reader.traits(template.references);
+  reader.destination(template, where.at, 'the host');
   const decidedBy = steps.size > 0 ? 'answer' : discovery ? 'discovery' : 'definition';
   if (decidedBy === 'answer' && !hosts) {
     fault('an answer decides the host: list the only ones that it may name with hosts: [...] on the step');
@@ -52,6 +53,8 @@ export function compileUrl(
     if (literal.includes('@')) fault('must not have a user name');
     if (template.references.some(({ path }) => isUrlInput(path)))
       fault('an input of format url can only stand at the start of a url');
+    if (template.references.some(({ path }) => path[0] === 'inputs' && reader.isOfFormat(path[1], 'path')))
+      fault('an input of format path can only stand after the host');
     if (decidedBy === 'discovery') fault('discovery.… names whole URLs: let the url begin with it');
     if (template.references.length === 0 && !URL.canParse(literal)) fault('has no host');
   } else {

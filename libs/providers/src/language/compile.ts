@@ -89,7 +89,7 @@ class Compiler {
     const place = (field: string): Where => ({ at: ['discovery', field], steps: [] });
     return {
       issuer: compileUrl(this.reader, issuer, { ...place('issuer'), inUrl: 'plain' }),
-      ca: this.reader.readIfGiven(ca, place('ca')),
+      ca: this.reader.authority(ca, place('ca')),
     };
   }
 
@@ -141,7 +141,7 @@ class Compiler {
           passphrase: reader.readIfGiven(spec.mtls.passphrase, place('mtls', 'passphrase')),
         },
       }),
-      ca: reader.readIfGiven(spec.ca, place('ca')),
+      ca: reader.authority(spec.ca, place('ca')),
       assertions: reader.endStage(),
       reads: 'nothing',
     };

@@ -71,8 +71,11 @@ export class TemplateReader {
     return this.#reads.get(stepId) ?? 'nothing';
   }
 
+  /** A digest of a secret counts: whoever sees it can try what it is the digest of. */
   get secretValues(): ReadonlySet<string> {
-    return new Set([...this.values.keys()].filter((name) => this.#traitsOf('values', name).secrets.size > 0));
+    const isSecret = (input: string) => Object.hasOwn(this.source.inputs, input) && this.source.inputs[input]!.secret;
+    const inputsOf = (name: string) => this.#traitsOf('values', name).inputs;
+    return new Set([...this.values.keys()].filter((name) => [...inputsOf(name)].some(isSecret)));
   }
 
   traits(references: readonly Reference[]): Traits {
@@ -113,6 +116,29 @@ export class TemplateReader {
     }
     this.#use(this.traits(references), where);
     if (where.isToken) this.#token(template, where);
+    return template;
+  }
+
+  /**
+   * What secrets are sealed for is worked out without them, and again whenever they are opened: what decides it has to be
+   * known then, and to be the same each time.
+   */
+  destination({ references }: Template, at: Place, what: string): void {
+    const { inputs, secrets, assertions, varies } = this.traits(references);
+    const unknown = [...inputs].filter((name) => this.source.inputs[name]?.secret && !secrets.has(name));
+    if (unknown.length > 0) this.fault(at, `the secret "${unknown[0]}" cannot decide ${what}, nor can its digest`);
+    else if (assertions.size > 0) this.fault(at, `an assertion cannot decide ${what}`);
+    if (varies) this.fault(at, `now, uuid and random cannot decide ${what}: it has to be the same each time`);
+  }
+
+  /** Authorities say who may pass for a host: they are part of the seal, as hosts are. */
+  authority(text: string | undefined, where: Where): Template | undefined {
+    if (text === undefined) return undefined;
+    const template = this.read(text, where);
+    const { steps, discovery, secrets } = this.traits(template.references);
+    if (steps.size > 0 || discovery || secrets.size > 0)
+      this.fault(where.at, 'only inputs that are no secrets can say which authorities to trust');
+    this.destination(template, where.at, 'which authorities to trust');
     return template;
   }
 

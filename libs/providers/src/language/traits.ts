@@ -10,6 +10,8 @@ export interface Traits {
   /** In the order in which they have to be signed. */
   readonly assertions: ReadonlySet<string>;
   readonly values: ReadonlySet<string>;
+  /** It is another text each time that it is rendered. */
+  readonly varies: boolean;
   /** It names itself. */
   readonly circular: boolean;
 }
@@ -21,6 +23,7 @@ const nothing: Traits = {
   discovery: false,
   assertions: new Set(),
   values: new Set(),
+  varies: false,
   circular: false,
 };
 
@@ -52,7 +55,7 @@ export class TraitsOf {
     if (root === 'steps') return { ...nothing, steps: new Set([key]) };
     if (root === 'discovery') return { ...nothing, discovery: true };
     if (root === 'values' || root === 'assertions') return this.#named(root, key);
-    return nothing;
+    return root === 'now' || root === 'uuid' || root === 'random' ? { ...nothing, varies: true } : nothing;
   }
 
   #named(root: 'values' | 'assertions', name: string): Traits {
@@ -78,6 +81,7 @@ function join(a: Traits, b: Traits): Traits {
     discovery: a.discovery || b.discovery,
     assertions: both(a.assertions, b.assertions),
     values: both(a.values, b.values),
+    varies: a.varies || b.varies,
     circular: a.circular || b.circular,
   };
 }

@@ -86,10 +86,10 @@ present: {}
     const { definition } = readDefinition(`
 id: leaky
 inputs: { base: { format: url }, user: {}, pass: { secret: true } }
-values: { sum: '{{ inputs.pass | sha256 }}' }
+values: { sum: '{{ inputs.pass | sha256 }}', again: '{{ values.sum | append: "x" | sha256 }}' }
 steps:
   - { id: a, method: GET, url: '{{inputs.base}}/a', query: { p: '{{inputs.pass}}' }, secrets_in_url: true, basic: { user: '{{inputs.user}}', pass: '{{inputs.pass}}' } }
-  - { id: b, method: POST, url: '{{inputs.base}}/b', response: xml, headers: { x-sum: '{{values.sum}}' }, body: { xml: '<login pass="{{inputs.pass}}" user="{{inputs.user}}"/>' } }
+  - { id: b, method: POST, url: '{{inputs.base}}/b', response: xml, headers: { x-sum: '{{values.sum}}', x-again: '{{ values.again | base64 }}' }, body: { xml: '<login pass="{{inputs.pass}}" user="{{inputs.user}}"/>' } }
 token: { value: '{{steps.b.body.r.token}}', expiry: [{ fixed_s: 60 }] }
 present: { headers: { x-token: '{{token}}', x-key: '{{inputs.pass}}' } }
 `);
@@ -101,15 +101,20 @@ present: { headers: { x-token: '{{token}}', x-key: '{{inputs.pass}}' } }
             ? '{"a":1}'
             : '<r><token>canarytoken.9</token><other>canaryA1b2C3d4E5f6G7h8I9j0K1</other></r>',
         );
-    const test = await talk.requester.tryOut(definition, { base: talk.provider.origin, user: 'me', pass: 'canary&"7' });
+    const test = await talk.requester.tryOut(definition, {
+      base: talk.provider.origin,
+      user: 'me',
+      pass: `canary&"'!7`,
+    });
     expect(test.ok).toBe(true);
     const shown = JSON.stringify(test);
     const digest = '{{ x }}';
     expect(shown).not.toContain(digest);
-    for (const leak of ['canary', encodeURIComponent('canary&"7'), btoa('me:canary&"7')])
+    for (const leak of ['canary', encodeURIComponent(`canary&"'!7`), btoa(`me:canary&"'!7`)])
       expect(shown).not.toContain(leak);
     expect(test.steps[0]!.request.headers['authorization']).toBe('Basic [secret]');
     expect(test.steps[1]!.request.headers['x-sum']).toBe('[secret]');
+    expect(test.steps[1]!.request.headers['x-again']).toBe('[secret]');
     expect(test.steps[1]!.request.body).toBe('<login pass="[secret]" user="me"/>');
   });
 });

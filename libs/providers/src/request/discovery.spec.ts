@@ -96,4 +96,12 @@ describe("an issuer's metadata", () => {
     await expect(ask()).rejects.toMatchObject({ code });
     expect(paths().some((path) => path.startsWith('POST'))).toBe(false);
   });
+
+  it('holds nobody up with an issuer of 60,000 slashes', async () => {
+    const slashes = `https://a.example${'/'.repeat(60_000)}x`;
+    const started = performance.now();
+    metadata = () => ({ status: 200, body: told({ issuer: slashes }) });
+    await expect(ask()).rejects.toMatchObject({ code: 'provider_misconfigured' });
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
 });

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock';
 import { ProviderMisconfigured } from '../failures/errors';
 import type { Failures } from '../failures/failure';
-import { type AllowedOrigins, urlFault } from '../network/address';
+import { type AllowedOrigins, slashless, urlFault } from '../network/address';
 import type { ClientTls } from '../network/connector';
 import type { WireAnswer, WireRequest } from '../network/network';
 import { usualHeaders } from './write-request';
@@ -62,13 +62,9 @@ export class IssuerMetadata {
 
 /** OpenID Connect Discovery 1.0 section 4 appends to the path, RFC 8414 section 3.1 puts in front of it. */
 function metadataUrls(issuer: URL): URL[] {
-  const path = issuer.pathname.replace(/\/+$/, '');
+  const path = slashless(issuer.pathname);
   return [
     new URL(`${issuer.origin}${path}/.well-known/openid-configuration`),
     new URL(`${issuer.origin}/.well-known/oauth-authorization-server${path}`),
   ];
-}
-
-function slashless(text: string): string {
-  return text.replace(/\/+$/, '');
 }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { Secret } from '#vault';
+import { AllowedOrigins, hostFault } from '../network/address';
 import { checkInputs } from './inputs';
 import { loadPresets } from '../language/presets';
 import { tokenHosts } from './token-hosts';
@@ -158,6 +159,20 @@ describe('a URL input', () => {
       expect(fault!.detail).toContain(`https://${host} to ALLOWED_PROVIDER_HOSTS`);
     }
   });
+});
+
+it('a JSON input is refused, not stumbled over, where it is nested too deeply to be written', () => {
+  const definition = { ...capillary, inputs: { file: { secret: true, format: 'json' as const } } };
+  const file: unknown = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000));
+  const { faults } = checkInputs(definition, { file }, { allowedOrigins: [] });
+  expect(faults).toEqual([{ pointer: '/inputs/file', detail: expect.stringContaining('nested deeply') }]);
+});
+
+it('a host that is listed with the port of https is that host', () => {
+  const allowed = new AllowedOrigins([]);
+  const listed = (url: string) => hostFault(new URL(url), ['a.example:443', '*.b.example:443'], allowed);
+  for (const url of ['https://a.example', 'https://x.b.example:443']) expect(listed(url)).toBeUndefined();
+  for (const url of ['https://a.example:8443', 'https://x.b.example:8443']) expect(listed(url)).toBeDefined();
 });
 
 describe('the hosts that secrets are sealed for', () => {

@@ -44,7 +44,7 @@ export function checkInputs(
       continue;
     }
     const value = textOf(spec, given[name]);
-    const detail = value === undefined ? 'must be a string' : valueFault(spec, value, allowed);
+    const detail = value === undefined ? notText(spec) : valueFault(spec, value, allowed);
     if (unmet.length > 0) fault(name, `has no meaning without ${unmet.join(', ')}`);
     if (detail !== undefined) fault(name, detail);
     else if (spec.secret) checked.secret[name] = new Secret(value!);
@@ -61,7 +61,21 @@ function textOf(spec: InputSpec, value: unknown): string | undefined {
   if (value instanceof Secret) return value.reveal();
   if (typeof value === 'string') return value;
   const isDocument = spec.format === 'json' || spec.format === 'private_key';
-  return isDocument && typeof value === 'object' ? JSON.stringify(value) : undefined;
+  return isDocument && typeof value === 'object' ? written(value) : undefined;
+}
+
+/** Undefined where it is nested too deeply to be written. */
+function written(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function notText({ format }: InputSpec): string {
+  const takesJson = format === 'json' || format === 'private_key';
+  return takesJson ? 'must be a string or a JSON object that is not nested deeply' : 'must be a string';
 }
 
 function valueFault(spec: InputSpec, value: string, allowed: AllowedOrigins): string | undefined {

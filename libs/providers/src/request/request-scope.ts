@@ -8,6 +8,10 @@ import { type Path, textOfElement, valueAt } from '../templates/path';
 import type { Names } from '../templates/template';
 import { asText, UrlText } from '../templates/text';
 import type { CheckedInputs } from './inputs';
+import { isOpaque, isSecretive } from './masking';
+
+/** Shorter ones are words that happen to stand under such a name. */
+const minSessionChars = 8;
 
 /** What the templates of one token request can name. Nothing in it has a prototype that a path could reach. */
 export class RequestScope implements Names {
@@ -62,7 +66,7 @@ export class RequestScope implements Names {
       case 'inputs':
         return rest.length === 0 ? this.#inputs.get(key) : this.#partOfInput(key, rest);
       case 'steps':
-        return this.#answerPart(this.#steps.get(key), rest);
+        return this.#noted(this.#answerPart(this.#steps.get(key), rest), rest);
       case 'values':
         return this.#value(key);
       case 'assertions':
@@ -108,6 +112,14 @@ export class RequestScope implements Names {
     if (part === 'headers') return valueAt(answer.headers, [String(rest[0]).toLowerCase()]);
     if (part === 'cookies') return valueAt(answer.cookies, rest);
     return part === 'status' ? answer.status : answer.text.trim();
+  }
+
+  /** What one step hands to the next may open a session: it is not to be quoted either. */
+  #noted(value: unknown, path: Path): unknown {
+    const name = path.includes('cookies') ? 'cookies' : String(path.at(-1));
+    const isSession = typeof value === 'string' && value.length >= minSessionChars;
+    if (isSession && (isSecretive(name) || isOpaque(value))) this.scrubber?.add(value);
+    return value;
   }
 
   /** Once per token, when first named. Kept as a secret where it was made from one. */

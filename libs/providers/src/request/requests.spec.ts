@@ -90,6 +90,13 @@ describe('a request', () => {
     expect(second!['x-nonce']).not.toBe(first!['x-nonce']);
   });
 
+  it('is not made where the input that names its host is not given: the path would be taken for a host', async () => {
+    const inputs = { domain: { format: 'host', optional: true } };
+    const source = definitionOf({ inputs }, { url: 'https://{{inputs.domain}}/oauth/token' });
+    const { failure } = await refusalOf(ask(talk, source));
+    expect(failure.message).toBe('the URL of step s is not a URL with these inputs');
+  });
+
   it('goes to a host that an answer names if it is that of an input', async () => {
     const inputs = { base: { format: 'url' }, auth: { format: 'host' } };
     const steps = [

@@ -5,12 +5,9 @@ import { jsonIn } from '../json';
 import type { WireAnswer, WireRequest } from '../network/network';
 import type { ConnectionTest, TestedStep } from './connection-test';
 import type { IssuedToken } from './issued-token';
+import { hidden, hides, maskedAnswerField, maskedField, maskedText } from './masking';
 
 const maxShownChars = 4_000;
-const secretive =
-  /token|secret|passw|assertion|api_?key|authorization|cookie|session|signature|jwt|credential|code_verifier/i;
-/** A run that could be a key or a token of somebody: no word is so long, nor has digits in it. */
-const opaque = /(?=[\w+/=.~-]*\d)[\w+/=.~-]{24,}/g;
 
 interface Recorded {
   id: string;
@@ -55,11 +52,11 @@ export class TestRecord {
         token: `[token, ${token.length} characters]`,
         lifeSeconds,
         ...(scope !== undefined && { scope }),
-        ...(outputs && { outputs: this.#maskedValues(outputs) }),
+        ...(outputs && { outputs: this.#maskedValues(outputs, true) }),
         present: {
-          headers: this.#maskedValues(headers),
-          ...(query && { query: this.#maskedValues(query) }),
-          ...(cookies && { cookies: this.#maskedValues(cookies) }),
+          headers: this.#maskedValues(headers, true),
+          ...(query && { query: this.#maskedValues(query, true) }),
+          ...(cookies && { cookies: this.#maskedValues(cookies, true) }),
         },
       },
       durationMs: this.#elapsed(),
@@ -79,14 +76,14 @@ export class TestRecord {
       id,
       request: {
         method: request.method,
-        url: this.#masked(request.url.href),
+        url: this.#shownText(request.url.href),
         headers: this.#maskedValues(request.headers),
         ...(request.body !== undefined && { body: this.#maskedBody(request.body) }),
       },
       ...(answer && {
         answer: {
           status: answer.status,
-          headers: this.#maskedValues(answer.headers),
+          headers: this.#maskedValues(answer.headers, true),
           body: this.#maskedBody(answer.text, true),
         },
       }),
@@ -96,41 +93,53 @@ export class TestRecord {
 
   /** By name, and what is opaque whatever its name: an answer may hold a refresh token, or the token of somebody else. */
   #maskedBody(text: string, isAnswer = false): string {
-    const json = jsonIn(text);
-    if (typeof json === 'object' && json !== null) {
-      try {
-        return this.#masked(JSON.stringify(json, (name, value: unknown) => this.#maskedLeaf(name, value, isAnswer)));
-      } catch {
-        return '[nested too deeply to be shown]';
-      }
+    const json = treeIn(text);
+    try {
+      if (json !== undefined) return this.#cut(this.#scrubbed(JSON.stringify(this.#maskedTree(json, '', isAnswer))));
+    } catch {
+      return '[nested too deeply to be shown]';
     }
-    const scrubbed = this.#masked(text);
-    return isAnswer ? scrubbed.replace(opaque, hidden) : scrubbed;
+    return this.#shownText(text, isAnswer);
   }
 
-  #maskedLeaf(name: string, value: unknown, isAnswer: boolean): unknown {
+  #maskedTree(value: unknown, name: string, isAnswer: boolean, inside = false): unknown {
+    const hide = isAnswer && hides(name, value, inside);
+    if (Array.isArray(value)) return value.map((part, index) => this.#maskedTree(part, `${index}`, isAnswer, hide));
+    if (typeof value === 'object' && value !== null) {
+      const parts = Object.entries(value);
+      return Object.fromEntries(parts.map(([key, part]) => [key, this.#maskedTree(part, key, isAnswer, hide)]));
+    }
+    if (typeof value === 'number') return hide ? hidden(String(value)) : value;
     if (typeof value !== 'string') return value;
-    const scrubbed = this.#masked(value);
-    if (!isAnswer || scrubbed !== value) return scrubbed;
-    if (secretive.test(name) && !/type|expir|endpoint|url|uri/i.test(name)) return hidden(value);
-    return /^https?:\/\//.test(value) ? scrubbed : scrubbed.replace(opaque, hidden);
+    const scrubbed = this.#scrubbed(value);
+    if (hide && scrubbed !== '[secret]' && value !== '') return hidden(value);
+    return isAnswer && treeIn(value) !== undefined ? this.#maskedBody(value, true) : this.#shownText(value, isAnswer);
   }
 
-  #maskedValues(values: Readonly<Record<string, string>>): Record<string, string> {
+  #maskedValues(values: Readonly<Record<string, string>>, isAnswer = false): Record<string, string> {
+    const masked = isAnswer ? maskedAnswerField : maskedField;
     return Object.fromEntries(
-      Object.entries(values).map(([name, value]) => {
-        const scrubbed = this.#masked(value);
-        const isBare = secretive.test(name) && scrubbed === value && !/type/i.test(name);
-        return [name, isBare ? value.replace(/^([A-Za-z]+ )?.*$/s, '$1[hidden]') : scrubbed];
-      }),
+      Object.entries(values).map(([name, value]) => [name, this.#cut(masked(name, this.#scrubbed(value)))]),
     );
   }
 
-  #masked(text: string): string {
-    return this.#scrubber.scrub(text, maxShownChars);
+  /** Cut only when nothing is left to be masked: a part of a token is not known again. */
+  #shownText(text: string, isAnswer = false): string {
+    const scrubbed = this.#scrubbed(text);
+    return this.#cut(isAnswer ? maskedText(scrubbed) : scrubbed);
+  }
+
+  #scrubbed(text: string): string {
+    return this.#scrubber.scrub(text, Infinity);
+  }
+
+  #cut(text: string): string {
+    return text.length > maxShownChars ? `${text.slice(0, maxShownChars - 1)}…` : text;
   }
 }
 
-function hidden(text: string): string {
-  return `[hidden, ${text.length} characters]`;
+/** A list or an object. */
+function treeIn(text: string): object | undefined {
+  const value = jsonIn(text);
+  return typeof value === 'object' && value !== null ? value : undefined;
 }

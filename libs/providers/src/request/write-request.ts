@@ -3,7 +3,7 @@ import { ProviderMisconfigured } from '../failures/errors';
 import type { Scrubber } from '../failures/scrubber';
 import type { CompiledStep, CompiledUrl, Fields, JsonNode, ListFields } from '../language/compiled-definition';
 import type { ResponseKind } from '../language/definition';
-import { type AllowedOrigins, hostFault, urlFault } from '../network/address';
+import { type AllowedOrigins, hostFault, slashless, urlFault } from '../network/address';
 import type { ClientTls } from '../network/connector';
 import type { WireRequest } from '../network/network';
 import { type Names, Template } from '../templates/template';
@@ -83,8 +83,9 @@ export function writeUrl({ lead, rest }: CompiledUrl, names: Names, what: string
   const path = rest.render(names);
   const start = lead.render(names);
   // https://host and https://host/ are to give the same URL.
-  const text = (path.startsWith('/') ? start.replace(/\/+$/, '') : start) + path;
-  if (!URL.canParse(text)) throw new TemplateFault(`${what} is not a URL with these inputs`);
+  const text = (path.startsWith('/') ? slashless(start) : start) + path;
+  // "https://" alone would take its host from the path.
+  if (!URL.canParse(start) || !URL.canParse(text)) throw new TemplateFault(`${what} is not a URL with these inputs`);
   return new URL(text);
 }
 
