@@ -87,6 +87,7 @@ class Compiler {
 
   #discovery({ issuer, ca }: NonNullable<ProviderDefinition['discovery']>) {
     const place = (field: string): Where => ({ at: ['discovery', field], steps: [] });
+    if (/\bdiscovery\./.test(issuer)) this.reader.fault(place('issuer').at, 'its own metadata cannot say who it is');
     return {
       issuer: compileUrl(this.reader, issuer, { ...place('issuer'), inUrl: 'plain' }),
       ca: this.reader.authority(ca, place('ca')),

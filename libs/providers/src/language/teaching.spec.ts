@@ -124,6 +124,13 @@ describe('what is wrong with a definition', () => {
       /exactly one of form, json, xml, text/,
     ],
     ['[{ in: ', '[{ in: "x", at: ', '/token/expiry/0', 16, /exactly one of in, at/],
+    [
+      'present:',
+      'discovery: { issuer: "{{discovery.x}}" }\npresent:',
+      '/discovery/issuer',
+      17,
+      /its own metadata cannot say/,
+    ],
     ['present:', 'either: [[user, pass]]\npresent:', '/either/0/0', 17, /must be optional: true/],
     ['present:', 'renew: { quota: { requests: 5 } }\npresent:', '/renew/quota/per_s', 17, /is missing/],
   ])('%s -> %s is refused with pointer, line and a sentence', (from, to, pointer, line, detail) => {

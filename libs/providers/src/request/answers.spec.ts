@@ -78,6 +78,9 @@ describe('an answer', () => {
       answer(200, 'SID=abc; Path=/; HttpOnly; Max-Age=90'),
     );
     expect(issued).toMatchObject({ lifeSeconds: 90, headers: { Cookie: 'SID=abc' }, cookies: { SID: 'abc' } });
+    const both = { headers: { cookie: 'a=b' }, cookies: { SID: '{{token}}' } };
+    const joined = await ask(talk, definitionOf({ token, present: both }), {}, answer(200, 'SID=abc; Max-Age=90'));
+    expect(joined.headers).toEqual({ cookie: 'a=b; SID=abc' });
     const expires = new Date(Date.now() + 120_000).toUTCString();
     const redirected = await ask(
       talk,
@@ -109,6 +112,26 @@ describe('an answer', () => {
     });
     expect(issued.lifeSeconds).toBe(315_360_000);
     expect(issued.outputs).not.toHaveProperty('gone');
+  });
+
+  it('gives the one of a list that a definition is after', async () => {
+    const url = '{{ steps.s.body.accounts | where: "is_default", "true" | map: "base_uri" | first }}';
+    const token = { value: '{{steps.s.body.token}}', expiry: [{ fixed_s: 60 }], outputs: { url } };
+    const present = { headers: { 'X-At': '{{outputs.url}}/v2' } };
+    const accounts = [
+      { is_default: false, base_uri: 'https://a' },
+      null,
+      7,
+      { is_default: true, base_uri: 'https://b' },
+    ];
+    const issued = await ask(talk, definitionOf({ token, present }), {}, { body: { token: 't', accounts } });
+    expect(issued).toMatchObject({ outputs: { url: 'https://b' }, headers: { 'X-At': 'https://b/v2' } });
+    for (const none of [[], [{ is_default: true }], undefined]) {
+      const answer = { body: { token: 't', accounts: none } };
+      expect((await ask(talk, definitionOf({ token }), {}, answer)).outputs).toBeUndefined();
+      const refused = await refusalOf(ask(talk, definitionOf({ token, present }), {}, answer));
+      expect(refused.failure.message).toContain('there is no outputs.url');
+    }
   });
 
   it.each<[string, Record<string, unknown>, Answer, string]>([

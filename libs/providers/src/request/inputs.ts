@@ -2,7 +2,7 @@ import { readCertificate, readPrivateKey, Secret, UnusableKey } from '#vault';
 import { jsonIn } from '../json';
 import type { InputSpec, ProviderDefinition } from '../language/definition';
 import { type Fault, pointer } from '../language/fault';
-import { AllowedOrigins, hostFault, urlFault } from '../network/address';
+import { AllowedOrigins, hostFault, howToAllow, urlFault } from '../network/address';
 
 /** A client's inputs, told apart by the definition, defaults applied. Of use only when there are no faults. */
 export interface CheckedInputs {
@@ -132,7 +132,7 @@ function urlInputFault(spec: InputSpec, value: string, allowed: AllowedOrigins):
     return 'must be an absolute URL (https://host or https://host/path), without query, fragment, spaces or backslashes';
   }
   const url = new URL(value);
-  return urlFault(url, allowed) ?? hostFault(url, spec.hosts, allowed);
+  return urlFault(url, allowed) ?? foreignFault(url, spec.hosts, allowed);
 }
 
 function hostInputFault(spec: InputSpec, value: string, allowed: AllowedOrigins): string | undefined {
@@ -141,5 +141,11 @@ function hostInputFault(spec: InputSpec, value: string, allowed: AllowedOrigins)
     return 'must be a host such as acme.example or acme.example:8443, without https:// and without a path';
   }
   const url = new URL(`https://${value}`);
-  return urlFault(url, allowed) ?? hostFault(url, spec.hosts, allowed);
+  return urlFault(url, allowed) ?? foreignFault(url, spec.hosts, allowed);
+}
+
+/** The definition's hosts; the operator may allow others for a client. */
+function foreignFault(url: URL, hosts: readonly string[] | undefined, allowed: AllowedOrigins): string | undefined {
+  const fault = hosts && !allowed.has(url) ? hostFault(url, hosts) : undefined;
+  return fault && `${fault}; ${howToAllow(url)}`;
 }

@@ -106,9 +106,10 @@ function presented(
       throw new TemplateFault(`the cookie ${name} has characters that a cookie cannot hold`);
   }
   const written = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
-  const all = [headers['Cookie'], ...written].filter((part) => part !== undefined);
+  const name = Object.keys(headers).find((one) => one.toLowerCase() === 'cookie') ?? 'Cookie';
+  const all = [headers[name], ...written].filter((part) => part !== undefined);
   return {
-    headers: { ...headers, ...(written.length > 0 && { Cookie: all.join('; ') }) },
+    headers: { ...headers, ...(written.length > 0 && { [name]: all.join('; ') }) },
     ...(Object.keys(query).length > 0 && { query }),
     ...(written.length > 0 && { cookies }),
   };

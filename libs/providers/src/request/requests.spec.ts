@@ -121,10 +121,13 @@ describe('a request', () => {
       { id: 's', method: 'POST', url: '{{steps.find.body.api}}/token', hosts },
     ];
     const found: Answer = { body: { api: `${talk.provider.origin}/eu/`, token: 't' } };
-    await ask(talk, definitionOf({ steps: steps(['*.acme.example']) }), {}, found);
+    const { host } = new URL(talk.provider.origin);
+    await ask(talk, definitionOf({ steps: steps(['*.acme.example', host]) }), {}, found);
     expect(talk.received[1]!.url).toBe('/eu/token');
     for (const api of [
       'https://evil.example',
+      // The operator allows it, and the definition does not.
+      talk.provider.origin,
       'https://acme.example.evil.example',
       'http://a.acme.example',
       'https://u@a.acme.example',

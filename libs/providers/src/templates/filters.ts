@@ -10,6 +10,7 @@ import {
   type SignatureAlgorithm,
   UnusableKey,
 } from '#vault';
+import { valueAt } from './path';
 import { asBytes, asText, formEncoded, maxTextChars, TemplateFault } from './text';
 
 /** Signatures over a text; JWTs are `assertions`. */
@@ -32,6 +33,8 @@ const fromLiquid = {
 const own: Record<string, Filter> = {
   first: (list) => item(list, 0),
   last: (list) => item(list, -1),
+  where: (list, name, value) => parts(list).filter((one) => asText(valueAt(one, [asText(name)])) === asText(value)),
+  map: (list, name) => parts(list).map((one) => valueAt(one, [asText(name)])),
   default: (value, other) => ((value ?? '') === '' ? other : value),
   json: (value) => JSON.stringify(isJson(value) ? value : asText(value)),
   number: (value) => asNumber(value),
@@ -68,6 +71,8 @@ const argumentCounts: Record<string, [least: number, most: number]> = {
   ...Object.fromEntries(['plus', 'minus', 'times', 'divided_by'].map((name) => [name, [1, 1]])),
   ...Object.fromEntries(['md5', 'sha1', 'sha256', 'sha512'].map((name) => [`hmac_${name}`, [1, 1]])),
   replace: [2, 2],
+  where: [2, 2],
+  map: [1, 1],
   slice: [1, 2],
   public_key_sha256: [0, 1],
   ...Object.fromEntries(Object.keys(signatureAlgorithms).map((name) => [name, [1, 2]])),
@@ -143,6 +148,11 @@ function asNumber(value: unknown): number {
 function isJson(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+}
+
+/** The objects of a list; XML has one alone where there is but one. */
+function parts(list: unknown): unknown[] {
+  return (Array.isArray(list) ? list : [list]).filter((one) => typeof one === 'object' && one !== null);
 }
 
 function item(list: unknown, index: number): unknown {

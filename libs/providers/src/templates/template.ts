@@ -39,6 +39,8 @@ class Expression {
   /** Texts that stand in it. */
   readonly literals: string[] = [];
   readonly #head: Path | undefined;
+  /** It takes one of several, of which there may be none. */
+  readonly #picks: boolean;
   /** Keys of HMACs. Without its key a signature is not empty, but wrong. */
   readonly #keys: readonly Path[];
   readonly #value: Value;
@@ -56,6 +58,7 @@ class Expression {
     }
     this.hasFilters = used.length > 0;
     this.hasDefault = used.some(({ name }) => name === 'default');
+    this.#picks = used.some(({ name }) => name === 'first' || name === 'last');
     const lastDigest = used.findLastIndex(({ name }) => isOneWay(name));
     const first = this.#operand(head, lastDigest >= 0);
     this.#head = first !== head ? this.references[0]?.path : undefined;
@@ -84,14 +87,16 @@ class Expression {
     if (this.#keys.some((key) => isMissing(names, key))) return true;
     if (this.#head === undefined) return false;
     if (this.hasDefault) return (this.evaluate(names) ?? '') === '';
-    return isMissing(names, this.#head);
+    return isMissing(names, this.#head) || (this.#picks && (this.evaluate(names) ?? undefined) === undefined);
   }
 
   /** As a part of a longer text, which would go on without it: `Bearer ` and no token. */
   evaluateInText(names: Names): unknown {
-    const [root, step] = this.#head ?? [];
-    if (root === 'steps' && !this.hasDefault && isMissing(names, this.#head!)) {
-      throw new TemplateFault(`the answer of step ${step} has no ${this.#head!.slice(2).join('.')}`);
+    const [root, name, ...part] = this.#head ?? [];
+    if (isAnswered(root) && !this.hasDefault && this.isAbsent(names)) {
+      const what =
+        root === 'steps' ? `the answer of step ${name} has no ${part.join('.')}` : `there is no ${root}.${name}`;
+      throw new TemplateFault(what);
     }
     if (this.#keys.some((key) => isMissing(names, key))) throw new TemplateFault('the key of the HMAC is missing');
     return this.evaluate(names);
@@ -126,6 +131,11 @@ function otherwise(source: string): string {
 function unclosed(piece: string): string {
   const hint = piece.includes('\\') ? '; a text in it cannot hold a backslash' : '';
   return `has a "{{" that is not closed by "}}"${hint}`;
+}
+
+/** What an issuer tells, and may leave out. */
+function isAnswered(root: unknown): boolean {
+  return root === 'steps' || root === 'outputs' || root === 'discovery';
 }
 
 function isMissing(names: Names, path: Path): boolean {
