@@ -17,7 +17,7 @@ const blocks = (wanted: string): string =>
 const timeless = (output: string): string[] =>
   output
     .replace(/eyJ[\w.-]+…?/g, 'eyJ…')
-    .replace(/("expires_\w+": |\[token, )["\d:.TZ-]+/g, '$1…')
+    .replace(/("expires_\w+": |\[token, |\[hidden, )["\d:.TZ-]+/g, '$1…')
     .trim()
     .split('\n');
 
