@@ -135,7 +135,10 @@ export class Failures {
     // Of several addresses that were tried, the first one speaks for all.
     const { code = '', message, name } = (known.errors?.[0] ?? known) as Partial<NodeJS.ErrnoException>;
     const text = this.scrubber.scrub(message || name || 'unknown');
-    return Object.assign(new Error(text), { code: this.scrubber.scrub(String(code), 64) });
+    // The same alert by OpenSSL 3.5, which Node 24 has, and by those before.
+    return Object.assign(new Error(text), {
+      code: this.scrubber.scrub(String(code).replace('_SSL/TLS_', '_SSLV3_'), 64),
+    });
   }
 }
 
