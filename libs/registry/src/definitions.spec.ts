@@ -166,6 +166,8 @@ describe('definitions', () => {
     expect((await definitions.list({ limit: 50 })).items.map(({ provider }) => provider)).not.toContain('acme');
     expect(await definitions.create(acme('Other'), by)).toMatchObject({ version: 2 });
     expect((await definitions.versions('acme', { limit: 10 })).items.map(({ version }) => version)).toEqual([2]);
+    await expect(definitions.get('acme', 1)).rejects.toThrow(NotFound);
+    await expect(definitions.choose('acme', 1)).rejects.toThrow(UnknownProvider);
   });
 
   it('refuse the name of a preset, and another name than their own', async () => {
