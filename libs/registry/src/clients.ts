@@ -226,7 +226,8 @@ export class Clients {
     if (changes.size === 0) return;
     const ids = [...changes.keys()];
     const conditions = [...changes.values()].map((change) => change.condition);
-    const reasons = [...changes.values()].map((change) => change.reason ?? null);
+    // PostgreSQL takes no NUL, and one of all the reasons would keep every condition from being written.
+    const reasons = [...changes.values()].map((change) => change.reason?.replaceAll('\0', ' ') ?? null);
     await this.db.$executeRaw`
       UPDATE clients
       SET condition = n.condition, reason = n.reason,

@@ -166,6 +166,8 @@ describe('definitions', () => {
     expect((await definitions.list({ limit: 50 })).items.map(({ provider }) => provider)).not.toContain('acme');
     expect(await definitions.create(acme('Other'), by)).toMatchObject({ version: 2 });
     expect((await definitions.versions('acme', { limit: 10 })).items.map(({ version }) => version)).toEqual([2]);
+    await expect(definitions.get('acme', 1)).rejects.toThrow(NotFound);
+    await expect(definitions.choose('acme', 1)).rejects.toThrow(UnknownProvider);
   });
 
   it('refuse the name of a preset, and another name than their own', async () => {
@@ -236,13 +238,21 @@ describe('definitions', () => {
     await expect(opened(id, new Clients(db, new Vault(KeyRing.parse(oldKey)), open()))).rejects.toThrow(CannotOpen);
   });
 
-  it('a preset whose row was altered is stored anew, and new clients get that', async () => {
-    await db.$executeRaw`UPDATE provider_versions SET source = 'id: evil' WHERE provider = 'capillary'`;
-    await db.$executeRaw`UPDATE provider_versions SET digest = 'x' WHERE provider = 'capillary'`;
-    const restarted = open();
-    await restarted.storePresets();
-    expect(await restarted.choose('capillary')).toMatchObject({ version: 2, definition: { title: 'Capillary' } });
-    await expect(restarted.load('capillary', 1)).rejects.toThrow(DefinitionUnusable);
+  it.each(['', `, digest = 'x'`])(
+    'a preset whose row was altered is stored anew, and new clients get that',
+    async (more) => {
+      await db.$executeRawUnsafe(`UPDATE provider_versions SET source = 'evil' ${more} WHERE provider = 'capillary'`);
+      const restarted = open();
+      await restarted.storePresets();
+      expect(await restarted.choose('capillary')).toMatchObject({ version: 2, definition: { title: 'Capillary' } });
+      await expect(restarted.load('capillary', 1)).rejects.toThrow(DefinitionUnusable);
+    },
+  );
+
+  it('of an admin that were altered are mended by sending the text again', async () => {
+    await definitions.create(acme('One'), by);
+    await db.$executeRaw`UPDATE provider_versions SET source = 'evil' WHERE provider = 'acme'`;
+    expect(await open().change('acme', acme('One'), 1, by)).toMatchObject({ version: 2 });
   });
 
   it('are attested anew at a start under a new master key, so that the old one can be retired', async () => {

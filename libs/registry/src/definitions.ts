@@ -116,7 +116,7 @@ export class Definitions {
   async get(provider: string, version?: number): Promise<DefinitionVersion> {
     const current = await this.#current(provider);
     if (current === undefined) throw new NotFound('provider', provider);
-    const found = await this.#find(provider, version ?? current);
+    const found = await this.#named(provider, version ?? current, current);
     if (!found) throw new NotFound('provider', `${provider}, version ${version}`);
     return found;
   }
@@ -128,7 +128,7 @@ export class Definitions {
   async choose(provider: string, version?: number): Promise<DefinitionVersion> {
     const current = await this.#current(provider);
     if (current === undefined) throw new UnknownProvider(provider, await this.#providers());
-    const found = await this.#find(provider, version ?? current);
+    const found = await this.#named(provider, version ?? current, current);
     if (!found) throw new UnknownProvider(provider, [`1 to ${current}`], version);
     return found;
   }
@@ -198,7 +198,10 @@ export class Definitions {
       const newest = live.at(-1);
       if (!newest) throw new NotFound('provider', provider);
       if (newest.version !== expectedVersion) throw new VersionMismatch(newest.version);
-      const same = newest.digest === digestOf(source) && this.attestations.holds(statementOf(newest), newest);
+      const attested = newest.digest === digestOf(source) && this.attestations.holds(statementOf(newest), newest);
+      // The text alone may have been altered in the database: then sending the right one again mends it.
+      const same =
+        attested && (await tx.providerVersion.count({ where: { provider, version: expectedVersion, source } }));
       return same ? newest.version : this.#add(tx, { provider, version: next, source }, 'provider.changed', by);
     });
     return this.load(provider, version);
@@ -227,6 +230,13 @@ export class Definitions {
     const where = { deletedAt: null };
     const rows = await this.db.providerVersion.groupBy({ by: ['provider'], where, orderBy: { provider: 'asc' } });
     return rows.map(({ provider }) => provider);
+  }
+
+  /** A version as somebody names it: not one of an earlier life of the provider, though it may be in memory. */
+  async #named(provider: string, version: number, current: number): Promise<DefinitionVersion | undefined> {
+    const where = { provider, version, deletedAt: null };
+    if (version !== current && (await this.db.providerVersion.count({ where })) === 0) return undefined;
+    return this.#find(provider, version);
   }
 
   async #find(provider: string, version: number): Promise<DefinitionVersion | undefined> {

@@ -122,6 +122,19 @@ describe('the registry', () => {
     expect(await clients.get('condition-b')).toMatchObject({ condition: 'disabled', reason: null });
   });
 
+  it('records conditions though a reason holds what PostgreSQL cannot keep, as the words of a definition can', async () => {
+    const [a, b] = [await register('condition-nul'), await register('condition-beside-nul')];
+    const failing = (reason: string) => ({ condition: 'failing', reason });
+    await clients.recordConditions(
+      new Map([
+        [a.id, failing('a\0b')],
+        [b.id, failing('down')],
+      ]),
+    );
+    expect(await clients.get('condition-nul')).toMatchObject(failing('a b'));
+    expect(await clients.get('condition-beside-nul')).toMatchObject(failing('down'));
+  });
+
   it('knows a service by its key, and what it was granted by name and by label', async () => {
     const [services, grants, access] = [new Services(db, apiKeys), new Grants(db), new Access(db)];
     const granted = await register('granted');

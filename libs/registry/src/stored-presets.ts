@@ -20,7 +20,7 @@ export interface StoredPresets {
   hidden: string[];
 }
 
-type Seen = AttestedRow & { deletedAt: Date | null };
+type Seen = AttestedRow & { source: string; deletedAt: Date | null };
 type Findings = StoredPresets & { missing: { provider: string; version: number }[]; stale: AttestedRow[] };
 
 /** The row without its source, of which the digest stands in it. */
@@ -82,14 +82,14 @@ async function look(
 ): Promise<Findings> {
   const rows: Seen[] = await db.providerVersion.findMany({
     where: { OR: [{ provider: { in: [...presets.keys()] } }, { macKid: { not: attestations.kid } }] },
-    omit: { source: true, createdAt: true, createdBy: true },
+    omit: { createdAt: true, createdBy: true },
   });
   const ours = rows.filter((row) => attestations.holds(statementOf(row), row));
   const found: Findings = { versions: new Map(), hidden: [], missing: [], stale: [] };
   for (const [provider, { source }] of presets) {
     const digest = digestOf(source);
     const same = ours.filter((row) => row.provider === provider);
-    const stored = same.filter((row) => row.preset && row.digest === digest);
+    const stored = same.filter((row) => row.preset && row.digest === digest && row.source === source);
     if (same.some((row) => !row.preset && !row.deletedAt)) found.hidden.push(provider);
     else if (stored.length > 0) found.versions.set(provider, Math.max(...stored.map(({ version }) => version)));
     else found.missing.push({ provider, version: 1 + latest(rows.filter((row) => row.provider === provider)) });

@@ -115,6 +115,21 @@ describe.each([
       expect(await store.asking((await dueNow())[0]!, interval)).toBe('go');
     });
 
+    it("holds when the store's clock steps back, and for no longer than once more", async () => {
+      if (kind === 'memory') return; // its clock cannot be set
+      await store.postpone(await asked(), 1_000, failed, { minIntervalMs: interval });
+      bench.setClock(-3_600_000);
+      try {
+        const claim = await claimedOf(bench, id);
+        expect(await store.asking(claim, interval)).toBe('early');
+        expect(await rest()).toBeCloseTo(interval, -4);
+        bench.advance(interval);
+        expect(await store.asking((await dueNow())[0]!, interval)).toBe('go');
+      } finally {
+        bench.setClock(3_600_000);
+      }
+    });
+
     it('lets nobody ask whose claim holds no more', async () => {
       const claim = await claimedOf(bench, id);
       await store.change(id, 1);

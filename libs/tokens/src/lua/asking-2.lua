@@ -15,11 +15,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5]
 -- c claim, a not asked again before, i how long that was when it was written
 local state = redis.call('HMGET', KEYS[2], 'c', 'a', 'i')
 if state[1] ~= ARGV[2] then return 'fenced' end
-local rest = tonumber(state[2] or 0) - now
--- Longer than it ever was: written before the clock stepped back.
-if rest > 0 and rest <= tonumber(state[3] or 0) then
-  redis.call('HSET', KEYS[2], 'h', 0)
-  redis.call('ZADD', KEYS[1], state[2], ARGV[1])
+local rest, longest = tonumber(state[2] or 0) - now, tonumber(state[3] or 0)
+if rest > 0 and longest > 0 then
+  -- Longer than it ever was: the clock stepped back, and when that was is not known any more. As if it were this moment.
+  local before = now + math.min(rest, longest)
+  redis.call('HSET', KEYS[2], 'h', 0, 'a', before)
+  redis.call('ZADD', KEYS[1], before, ARGV[1])
   return 'early'
 end
 redis.call('HSET', KEYS[2], 'a', now + ARGV[3], 'i', ARGV[3])
