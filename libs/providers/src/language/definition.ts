@@ -162,7 +162,7 @@ export interface RenewSpec {
   readonly single_live?: boolean;
   /** Seconds between two token requests of one client. */
   readonly min_interval_s?: number;
-  /** At most so many token requests in any such time, over all clients of the provider at one host. */
+  /** At most so many token requests in any such time, over all clients of the provider that go to the same hosts. */
   readonly quota?: { readonly requests: number; readonly per_s: number };
   /** Answers of the provider's API which mean that the token is no longer accepted. */
   readonly invalid_when?: readonly Condition[];
