@@ -10,7 +10,7 @@ const arrivalMs = { oneStep: 2_000, moreSteps: 8_000 };
 const maxWaitMs = 300_000;
 
 /**
- * Takes what one token costs of the provider's quota, which is counted for each definition and host; nothing where the
+ * Takes what one token costs of the provider's quota, which is counted for each definition and set of hosts; nothing where the
  * definition has none, or the token is made without asking anyone.
  * @param hosts as `tokenHosts` has it
  * @returns 0 when it may be asked for; else ms after which there can be a permit

@@ -58,10 +58,9 @@ function mustBeGiven(name: string, reason: string): FieldFault {
 }
 
 /** Every template whose text can become part of what a service gets. */
-function shownToServices({ present, token, ...rest }: Definition): string {
+function shownToServices({ present, token, values, assertions }: Definition): string {
   let shown = JSON.stringify([present, token]);
   // Named by what is shown, all of them: which one of them names which other would have to be read from templates.
-  const { values, assertions } = rest as { values?: unknown; assertions?: unknown };
   if (/\b(values|assertions)\b/.test(shown)) shown += JSON.stringify([values, assertions]);
   return shown;
 }

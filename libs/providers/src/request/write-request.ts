@@ -7,7 +7,7 @@ import { type AllowedOrigins, hostFault, slashless, urlFault } from '../network/
 import type { ClientTls } from '../network/connector';
 import type { WireRequest } from '../network/network';
 import { type Names, Template } from '../templates/template';
-import { asText, formEncoded, TemplateFault } from '../templates/text';
+import { asText, formEncoded, isTree, TemplateFault } from '../templates/text';
 
 /** @throws TemplateFault, ProviderMisconfigured */
 export function writeRequest(
@@ -104,9 +104,10 @@ export function writeHeaders(fields: Fields, names: Names): Record<string, strin
 
 /** The fields that are there, rendered. */
 export function present(fields: Fields, names: Names): [string, string][] {
-  return [...fields]
-    .filter(([, template]) => !template.isAbsent(names))
-    .map(([name, template]) => [name, template.render(names)]);
+  return [...fields].flatMap(([name, template]): [string, string][] => {
+    const text = template.renderUnlessAbsent(names);
+    return text === undefined ? [] : [[name, text]];
+  });
 }
 
 /** RFC 6749 2.3.1: with `form`, user and password are form-encoded before they are joined, so that a ":" in one is no separator. */
@@ -133,7 +134,7 @@ function writeBody({ body }: CompiledStep, names: Names): [type?: string, body?:
   }
 }
 
-/** Each template becomes a JSON scalar, whatever its text: there is no text that could change the structure. */
+/** A text becomes a JSON string, whatever it is: there is none that could change the structure. */
 export function writeJson(node: JsonNode, names: Names): unknown {
   if (node instanceof Map) {
     const kept = [...(node as ReadonlyMap<string, JsonNode>)].filter(([, value]) => !isAbsent(value, names));
@@ -176,14 +177,7 @@ function writeTls({ mtls, ca }: CompiledStep, names: Names): ClientTls | undefin
 
 /** A list or an object, of an answer or of a JSON input, goes in as it is: its texts stay texts. */
 function asJson(value: unknown): unknown {
-  const isPlain = typeof value === 'object' && value !== null && (Array.isArray(value) || isDictionary(value));
-  if (isPlain || typeof value === 'number' || typeof value === 'boolean') return value;
-  return asText(value);
-}
-
-function isDictionary(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  return isTree(value) || typeof value === 'number' || typeof value === 'boolean' ? value : asText(value);
 }
 
 function listed(fields: ListFields, names: Names): [string, string][] {

@@ -11,7 +11,7 @@ import {
   UnusableKey,
 } from '#vault';
 import { valueAt } from './path';
-import { asBytes, asText, formEncoded, maxTextChars, TemplateFault } from './text';
+import { asBytes, asText, formEncoded, isTree, maxTextChars, TemplateFault } from './text';
 
 /** Signatures over a text; JWTs are `assertions`. */
 const signatureAlgorithms: Record<string, SignatureAlgorithm> = {
@@ -20,6 +20,7 @@ const signatureAlgorithms: Record<string, SignatureAlgorithm> = {
   sign_ps256: 'PS256',
   sign_ed25519: 'Ed25519',
 };
+const digestAlgorithms = ['md5', 'sha1', 'sha256', 'sha512'] satisfies DigestAlgorithm[];
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 type Filter = (...given: any[]) => unknown;
@@ -36,7 +37,7 @@ const own: Record<string, Filter> = {
   where: (list, name, value) => parts(list).filter((one) => asText(valueAt(one, [asText(name)])) === asText(value)),
   map: (list, name) => parts(list).map((one) => valueAt(one, [asText(name)])),
   default: (value, other) => ((value ?? '') === '' ? other : value),
-  json: (value) => JSON.stringify(isJson(value) ? value : asText(value)),
+  json: (value) => JSON.stringify(isTree(value) ? value : asText(value)),
   number: (value) => asNumber(value),
   base64: (value) => Buffer.from(asBytes(value)).toString('base64'),
   base64url: (value) => Buffer.from(asBytes(value)).toString('base64url'),
@@ -53,7 +54,7 @@ const own: Record<string, Filter> = {
 for (const [name, algorithm] of Object.entries(signatureAlgorithms)) {
   own[name] = (value, key, passphrase) => sign(algorithm, asBytes(value), secretOf(key)!, secretOf(passphrase));
 }
-for (const algorithm of ['md5', 'sha1', 'sha256', 'sha512'] satisfies DigestAlgorithm[]) {
+for (const algorithm of digestAlgorithms) {
   own[algorithm] = (value) => digest(algorithm, asBytes(value));
   own[`hmac_${algorithm}`] = (value, key) => hmac(algorithm, asBytes(key), asBytes(value));
 }
@@ -69,7 +70,7 @@ export function isOneWay(name: string): boolean {
 const argumentCounts: Record<string, [least: number, most: number]> = {
   ...Object.fromEntries(['append', 'prepend', 'split', 'default', 'date'].map((name) => [name, [1, 1]])),
   ...Object.fromEntries(['plus', 'minus', 'times', 'divided_by'].map((name) => [name, [1, 1]])),
-  ...Object.fromEntries(['md5', 'sha1', 'sha256', 'sha512'].map((name) => [`hmac_${name}`, [1, 1]])),
+  ...Object.fromEntries(digestAlgorithms.map((name) => [`hmac_${name}`, [1, 1]])),
   replace: [2, 2],
   where: [2, 2],
   map: [1, 1],
@@ -142,12 +143,6 @@ function asNumber(value: unknown): number {
   const number = text === '' ? NaN : Number(text);
   if (!Number.isFinite(number)) throw new TemplateFault('a number is needed, and the value is none');
   return number;
-}
-
-/** A list or an object of an answer; bytes, URLs and secrets are texts. */
-function isJson(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 }
 
 /** The objects of a list; XML has one alone where there is but one. */

@@ -26,6 +26,12 @@ export function asText(value: unknown): string {
   return String(value);
 }
 
+/** A list or an object of an answer or of a JSON input; bytes, URLs and secrets are texts. */
+export function isTree(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+}
+
 /** As application/x-www-form-urlencoded has it (WHATWG URL 5.2). */
 export function formEncoded(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1);
