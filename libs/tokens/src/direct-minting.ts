@@ -1,5 +1,5 @@
 import { type Clock, type ProviderDefinition, ProviderError } from '#providers';
-import type { Vault } from '#vault';
+import { CannotOpen, type Vault } from '#vault';
 import { LRUCache } from 'lru-cache';
 import { TokenUnavailable } from './errors';
 import { HeldBack } from './held-back';
@@ -84,6 +84,7 @@ export class DirectMinting {
   #unavailable(error: unknown): TokenUnavailable {
     const seconds = restAfterFailureMs / 1_000;
     if (error instanceof HeldBack) return new TokenUnavailable(error.code, error.message, seconds);
+    if (error instanceof CannotOpen) return new TokenUnavailable(error.code, error.message, seconds);
     if (!(error instanceof ProviderError)) throw error;
     const { message, retryAfterSeconds = 0 } = error.failure;
     const failure = { code: error.code, ...error.failure, at: this.parts.clock.now() };

@@ -101,8 +101,8 @@ export class Renewer {
     }
   }
 
-  #called({ clientId }: Claim, { provider }: RenewableClient, { providerStatus = 'none' }: ProviderError['failure']): void {
-    this.parts.events.providerCalled({ clientId, provider, status: String(providerStatus) });
+  #called({ clientId }: Claim, { provider }: RenewableClient, { providerStatus }: ProviderError['failure']): void {
+    this.parts.events.providerCalled({ clientId, provider, status: String(providerStatus ?? 'none') });
   }
 
   async #fail(
@@ -145,7 +145,11 @@ export class Renewer {
   }
 
   /** As long as if it had failed once more: while a provider is down, its clients do not come back every few seconds. */
-  async #holdBack(claim: Claim, { provider }: RenewableClient, { code, message, why, waitMs }: HeldBack): Promise<void> {
+  async #holdBack(
+    claim: Claim,
+    { provider }: RenewableClient,
+    { code, message, why, waitMs }: HeldBack,
+  ): Promise<void> {
     const { store, events, random, clock } = this.parts;
     const { clientId } = claim;
     const { failures, refusals, lastFailure: known, token } = await store.read(clientId);

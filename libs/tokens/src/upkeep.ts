@@ -54,7 +54,7 @@ export class Upkeep {
     const { store, clients, cache, events } = this.parts;
     try {
       await store.enqueue(this.#spread([...cache.clientIds()].map((id) => ({ id, secretVersion: 0 }))));
-      await delay(headStartMs);
+      await delay(headStartMs, undefined, { ref: false });
       await this.reconcile().catch(async (error: unknown) => {
         events.fault({ what: 'reading the clients of a lost queue', error });
         await store.enqueue(this.#spread([...clients.known()]));
