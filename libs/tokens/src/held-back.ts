@@ -1,6 +1,8 @@
 /** The provider was not asked, for its own good: it fails most requests, or too many retries of them. */
 export class HeldBack extends Error {
   readonly code = 'provider_unavailable';
+  /** What to do about it. */
+  readonly hint = 'Nothing, at first: it heals by itself. The last failures of its other clients tell what is wrong.';
 
   /** @param waitMs before which it makes no sense to try again */
   constructor(

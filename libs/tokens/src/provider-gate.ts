@@ -111,6 +111,8 @@ export class ProviderGate {
 /** Refusing credentials is an answer; what was never sent tells nothing. */
 function wasAnswered(error: unknown): boolean | undefined {
   if (!(error instanceof ProviderError)) return undefined;
-  if (error.code === 'provider_unavailable' || error.code === 'throttled') return false;
+  if (error.code === 'provider_unavailable') return false;
+  // Who asks to be left alone is obeyed for each client; it says nothing of how the others would fare.
+  if (error.code === 'throttled') return undefined;
   return error.failure.providerStatus === undefined ? undefined : true;
 }

@@ -148,13 +148,13 @@ export class Renewer {
   async #holdBack(
     claim: Claim,
     { provider }: RenewableClient,
-    { code, message, why, waitMs }: HeldBack,
+    { code, message, hint, why, waitMs }: HeldBack,
   ): Promise<void> {
     const { store, events, random, clock } = this.parts;
     const { clientId } = claim;
     const { failures, refusals, lastFailure: known, token } = await store.read(clientId);
     const servable = (token?.runwayMs ?? 0) > 0;
-    const lastFailure = known ?? { code, message, reached: false, at: clock.now() };
+    const lastFailure = known ?? { code, message, hint, reached: false, at: clock.now() };
     const attempts: Attempts = { failures: failures + 1, refusals, lastFailure, unasked: true };
     const nextAttemptInMs = waitMs + retryDelayMs(lastFailure, { ...attempts, servable }, random);
     const outcome = await store.postpone(claim, nextAttemptInMs, attempts);
