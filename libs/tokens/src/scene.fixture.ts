@@ -36,8 +36,10 @@ export class Scene {
   active: { id: string; version: number; secretVersion: number }[] = [];
   readonly service = this.newService();
 
+  constructor(private readonly random: () => number = () => 0.5) {}
+
   /** Another replica, on the same store. */
-  newService(): TokenService {
+  newService(options: { renews?: boolean } = {}): TokenService {
     const observer: TokenEvents = {
       conditionChanged: ({ condition }) => this.heard.push(condition),
       providerCalled: ({ status }) => this.counted.push(status),
@@ -45,17 +47,19 @@ export class Scene {
       fault: ({ what }) => this.heard.push(`fault: ${what}`),
     };
     return new TokenService({
+      ...options,
       store: this.store,
       vault: this.vault,
       requestToken: () => this.request(),
       loadClient: (id) => this.load(id),
+      loadClients: async (ids) => ids.map((id) => ({ ...this.client(id), ...this.known })),
       active: {
         count: async () => this.active.length,
         pages: () => Readable.from([this.active]),
       },
       observers: [observer],
       clock: this.clock,
-      random: () => 0.5,
+      random: this.random,
     });
   }
 
