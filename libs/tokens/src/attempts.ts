@@ -17,23 +17,27 @@ export function failedAttempt(failure: LastFailure): Attempt {
   };
 }
 
-/** @param wentWell records of `commit-4.lua`, oldest first; `requestId` is of the last of them */
-export function latestAttempts(wentWell: Buffer, requestId: string, failed: Attempt[]): Attempt[] {
-  const attempts = unpacked(wentWell);
-  if (requestId && attempts.length > 0) attempts.at(-1)!.providerRequestId = requestId;
-  return [...attempts.reverse(), ...failed].sort((a, b) => b.at - a.at).slice(0, attemptsKept);
+/**
+ * @param wentWell.records of `commit-4.lua`, oldest first
+ * @param wentWell.lastAtSeconds when the last of them was; `requestId` is its too
+ */
+export function latestAttempts(
+  wentWell: { records: Buffer; lastAtSeconds: number; requestId: string },
+  failed: Attempt[],
+): Attempt[] {
+  return [...unpacked(wentWell), ...failed].sort((a, b) => b.at - a.at).slice(0, attemptsKept);
 }
 
-/** Each is seconds of the wall clock in four bytes, then ms that it took in two, the highest bit set for `kept`. */
-const recordBytes = 6;
-
-function unpacked(records: Buffer): Attempt[] {
-  return Array.from({ length: Math.floor(records.length / recordBytes) }, (_, i): Attempt => {
-    const took = records.readUInt16BE(i * recordBytes + 4);
-    return {
-      at: records.readUInt32BE(i * recordBytes) * 1_000,
-      outcome: took & 0x8000 ? 'kept' : 'renewed',
-      durationMs: took & 0x7fff,
-    };
-  });
+/** Newest first. Each tells how long before it the one before it was. */
+function unpacked({ records, lastAtSeconds, requestId }: Parameters<typeof latestAttempts>[0]): Attempt[] {
+  const attempts: Attempt[] = [];
+  let at = lastAtSeconds * 1_000;
+  for (let from = records.length - 4; from >= 0; from -= 4) {
+    const record = records.readUInt32BE(from);
+    const durationMs = Math.round(Math.exp((record & 0xff) / 23) - 1);
+    attempts.push({ at, outcome: record & 0x80000000 ? 'kept' : 'renewed', durationMs });
+    at -= ((record >>> 8) & 0x7fffff) * 1_000;
+  }
+  if (requestId && attempts[0]) attempts[0].providerRequestId = requestId;
+  return attempts;
 }

@@ -5,8 +5,6 @@ import { crc32 } from 'node:zlib';
  * scripts, so under one prefix a shape may gain keys and fields, which the older version neither reads nor writes nor
  * misses; what a key or field means may not change, nor may one go that the older version needs. Whatever needs that
  * takes another prefix: both run side by side then, each client renewed by both, until the older one is gone.
- *
- * 0.1.0 also has a ZSET `until` for each shard, client -> ms up to which its token is served, and reads it for one view.
  */
 const prefix = 'tb1:';
 export const channel = `${prefix}news`;
@@ -24,6 +22,8 @@ export interface ShardKeys {
   trouble: string;
   /** There while every client is in the queue: gone, it says that this shard was lost. */
   epoch: string;
+  /** ZSET that 0.1.0 kept, client -> ms up to which its token is served, and read for one view. Deleted now and then. */
+  until: string;
   /** The last generation that was given out. */
   generation: string;
 }
@@ -33,7 +33,7 @@ export interface ShardKeys {
  * clock, l servable life, k margin from there to the end of its life, p its fingerprint; m minimum secret version, c last
  * claim, h held until, n not before (on demand), f failures, x refusals, e last failure; and where requests must be some
  * interval apart, a not asked again before, i that interval. History: y the last ten attempts that went well, y0 to y4
- * ten each before them, j which of these is next, q the provider's id of the last such request.
+ * ten each before them, j which of these is written next, w when the last one was, q the provider's id of its request.
  */
 export interface ClientKeys extends ShardKeys {
   client: string;
@@ -54,6 +54,7 @@ export function shardKeys(shard: number): ShardKeys {
     due: `${shardPrefix}due`,
     trouble: `${shardPrefix}trouble`,
     epoch: `${shardPrefix}epoch`,
+    until: `${shardPrefix}until`,
     generation: `${shardPrefix}generation`,
   };
 }

@@ -119,7 +119,9 @@ export class RedisTokenStore implements TokenStore {
 
   async markWhole(): Promise<void> {
     const shards = Array.from({ length: shardCount }, (_, shard) => shardKeys(shard));
-    await Promise.all(shards.map(({ epoch }) => this.#redis.set(epoch, this.#clock.now())));
+    await Promise.all(
+      shards.flatMap(({ epoch, until }) => [this.#redis.set(epoch, this.#clock.now()), this.#redis.unlink(until)]),
+    );
   }
 
   async claimOne(clientId: string, seenGeneration = '0', restMs = minRestMs): Promise<ClaimAnswer> {
@@ -204,16 +206,14 @@ export class RedisTokenStore implements TokenStore {
 
   async attempts(clientId: string): Promise<Attempt[]> {
     const { client, failed } = clientKeys(clientId);
-    const [[requestId, next, newest, ...older], failures] = await Promise.all([
-      this.#redis.hmgetBuffer(client, 'q', 'j', 'y', 'y0', 'y1', 'y2', 'y3', 'y4'),
+    const [[requestId, lastAt, next, newest, ...older], failures] = await Promise.all([
+      this.#redis.hmgetBuffer(client, 'q', 'w', 'j', 'y', 'y0', 'y1', 'y2', 'y3', 'y4'),
       this.#redis.lrange(failed, 0, -1),
     ]);
     const oldest = Number(next ?? 0); // what is written next is what has been there the longest
-    const wentWell = [...older.slice(oldest), ...older.slice(0, oldest), newest].flatMap((records) => records ?? []);
-    const told = String(requestId ?? '');
+    const parts = [...older.slice(oldest), ...older.slice(0, oldest), newest].flatMap((part) => part ?? []);
     return latestAttempts(
-      Buffer.concat(wentWell),
-      told,
+      { records: Buffer.concat(parts), lastAtSeconds: Number(lastAt ?? 0), requestId: String(requestId ?? '') },
       failures.map((json) => JSON.parse(json) as Attempt),
     );
   }

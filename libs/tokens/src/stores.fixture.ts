@@ -59,7 +59,7 @@ export async function redisBench(): Promise<Bench> {
 }
 
 /** Claims on demand, once the last token has had its least rest. */
-export async function claimedOf(bench: Bench, id: string, seen?: string): Promise<Claim> {
+export async function claimedOf(bench: Pick<Bench, 'store' | 'advance'>, id: string, seen?: string): Promise<Claim> {
   bench.advance(minRestMs);
   const answer = await bench.store.claimOne(id, seen);
   if (answer.outcome !== 'claimed') throw new Error(`not claimed but ${answer.outcome}`);

@@ -104,6 +104,7 @@ export interface Attempt {
   at: number;
   /** `kept`: the provider gave the token that is stored already, or one that ends no later. */
   outcome: 'renewed' | 'kept' | 'failed';
+  /** To about 3 % where it went well. */
   durationMs: number;
   /** Code of the failure. */
   reason?: string;

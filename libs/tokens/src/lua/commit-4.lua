@@ -33,8 +33,9 @@ local runway, wall, renew_in = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(AR
 local interval = tonumber(ARGV[15])
 -- c claim, m minimum secret version, r serve until (Redis clock), v secret version, f failures, l servable life,
 -- u serve until (committer's clock), k margin, p fingerprint, n not before, y the last attempts that went well, j where
--- they go once they are ten
-local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p', 'n', 'y', 'j')
+-- they go once they are ten, w when the last one was, seconds
+local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p', 'n', 'y', 'j',
+  'w')
 if state[1] ~= ARGV[2] then return { 'fenced', 0 } end
 local failed = tonumber(state[5] or 0) > 0
 local news = (failed or not state[3]) and 1 or 0
@@ -63,20 +64,23 @@ if same then
 end
 -- A replica of the first version forgets failures and leaves trouble as it is: then the claim knows.
 local troubled = failed or tonumber(state[10] or 0) > 0 or ARGV[19] == '1'
--- Into the history: six bytes for each, fields of ten of them at most, so that the hash stays compact.
-local took = math.min(ARGV[17], 32767) + (keep and 32768 or 0)
+-- Into the history: four bytes for each, fields of ten of them at most, so that the hash stays small and compact. A bit
+-- for one that was kept, 23 for the seconds since the one before, eight for the logarithm of how long it took.
+local at = math.floor(now / 1000)
+local since = math.max(0, math.min(8388607, at - tonumber(state[13] or at)))
+local took = math.min(255, math.floor(math.log(ARGV[17] + 1) * 23 + 0.5))
 local past, slot = state[11] or '', tonumber(state[12] or 0)
-local fields = { 'h', 0, 'q', ARGV[18] }
+local fields = { 'h', 0, 'q', ARGV[18], 'w', at }
 local function put(name, value)
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end
-if #past >= 60 then
+if #past >= 40 then
   put('y' .. slot, past)
   put('j', (slot + 1) % 5)
   past = ''
 end
-put('y', past .. struct.pack('>I4I2', math.floor(now / 1000), took))
+put('y', past .. struct.pack('>I4', (keep and 2147483648 or 0) + since * 256 + took))
 if interval > 0 then
   put('a', now + interval)
   put('i', interval)

@@ -1,0 +1,92 @@
+--[[
+  Stores a token, if its claim still holds; otherwise the token is discarded.
+  KEYS[1] due     ZSET client -> ms at which it is due
+  KEYS[2] client  HASH of the client
+  KEYS[3] until   ZSET client -> ms up to which its token is served
+  KEYS[4] token   STRING the sealed token; apart from the hash, which stays small and compact without it
+  ARGV[1] id           client
+  ARGV[2] generation   of the claim
+  ARGV[3] version      secret version that the token was got with
+  ARGV[4] sealed       the token
+  ARGV[5] runway       ms that the token may still be served
+  ARGV[6] serveUntil   the same as a point in time on the committer's clock
+  ARGV[7] life         ms that it may be served in all
+  ARGV[8] renewIn      ms until its renewal is due
+  ARGV[9] channel      for the news
+  ARGV[10] shift       ms added to the clock (tests)
+  ARGV[11] margin      ms from the end of serving to the end of its life as the provider told it
+  ARGV[12] prints      fingerprints of its text, each with a space before and behind; the first is kept; '' for none
+  ARGV[13] before      ms before the end of a token at which another can be had, '' when that is not known
+  ARGV[14] endsOthers  1 when it has ended the token before, else 0
+  ARGV[15] interval    ms during which the provider is not asked again, 0 for none
+  Returns {'stored' | 'fenced' | 'outdated' | 'sticky', 1 if it ends a series of failures or is the first}
+  outdated: got with a secret that was replaced since, due again at once; sticky: it is the token that is stored, or ends
+  no later, and the stored one is kept
+]]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[10]
+local runway, wall, renew_in = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
+local interval = tonumber(ARGV[15])
+-- c claim, m minimum secret version, r serve until (Redis clock), v secret version, f failures, l servable life,
+-- u serve until (committer's clock), k margin, p fingerprint
+local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p')
+if state[1] ~= ARGV[2] then return { 'fenced', 0 } end
+local news = (tonumber(state[5] or 0) > 0 or not state[3]) and 1 or 0
+if tonumber(ARGV[3]) < tonumber(state[2] or 0) then
+  redis.call('HDEL', KEYS[2], 'h', 'a', 'i')
+  redis.call('ZADD', KEYS[1], now, ARGV[1])
+  return { 'outdated', 0 }
+end
+
+local stored, margin = tonumber(state[3] or 0), tonumber(state[8] or 0)
+local finish, ends = stored + margin, now + runway + ARGV[11]
+-- What claims to live longer than it ever did was stored before the clock stepped back: nothing to compare with. Nor is
+-- there after a change, which sets l to 0.
+local comparable = stored - now <= tonumber(state[6] or 0) and tonumber(ARGV[3]) <= tonumber(state[4] or 0)
+-- The same token, until somewhat after its end: that may be told late. Later still, it did not end as told.
+local same = state[9] and now < finish + 10000 and ARGV[12]:find(' ' .. state[9] .. ' ', 1, true)
+local keep = comparable and stored > now and now + runway <= stored and ARGV[14] == '0'
+local cut = 0
+if same then
+  -- It lives up to the end that was told when it came first, whatever is told now. What its client may have of its life
+  -- can have been less: then it may be served longer. Or its end is sooner than was known.
+  cut = math.max(0, runway - (finish - math.min(tonumber(ARGV[11]), 30000) - now))
+  local longer = margin > 30000 and now + runway - cut > stored + 1000
+  local sooner = ends < finish - 1000
+  keep = runway - cut <= 0 or comparable and not longer and not sooner
+end
+local next_known = ARGV[13] ~= '' and math.max(finish - ARGV[13] - now, 1000) or nil
+
+if keep then
+  -- Else half of what remains, again and again: never a hot loop, and in time for the last moment.
+  -- At least once a month, as renewals are.
+  local again = math.min(math.max(1000, ((stored > now and stored or finish) - now) / 2), 2592000000)
+  if next_known and next_known > 1000 then again = next_known end
+  again = math.max(again, interval)
+  redis.call('HSET', KEYS[2], 'h', 0, 'n', now + math.min(again, 300000))
+  -- A token that is not served any more, though the provider still gives it, ends no series of failures.
+  if stored > now then redis.call('HSET', KEYS[2], 'f', 0, 'x', 0, 'e', '') end
+  if interval > 0 then redis.call('HSET', KEYS[2], 'a', now + interval, 'i', interval) end
+  redis.call('ZADD', KEYS[1], now + again, ARGV[1])
+  return { 'sticky', stored > now and news or 0 }
+end
+
+if same then
+  ends = math.min(ends, finish)
+  runway = runway - cut
+  -- By either clock: Redis' may have stepped back.
+  wall = math.min(wall - cut, tonumber(state[7]) + now + runway - stored)
+  if cut > 0 then renew_in = math.max(interval, next_known or math.min(renew_in, math.max(1000, runway * 0.65))) end
+end
+local fields = { 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', wall, 'r', now + runway,
+  'l', math.min(tonumber(ARGV[7]), runway), 'k', ends - now - runway, 'p', ARGV[12]:match('%S+') or '',
+  'h', 0, 'n', renew_in > runway and now + renew_in or 0, 'f', 0, 'x', 0, 'e', '' }
+if interval > 0 then
+  for _, field in ipairs({ 'a', now + interval, 'i', interval }) do fields[#fields + 1] = field end
+end
+redis.call('SET', KEYS[4], ARGV[4], 'PX', math.max(1, runway))
+redis.call('HSET', KEYS[2], unpack(fields))
+redis.call('ZADD', KEYS[1], now + renew_in, ARGV[1])
+redis.call('ZADD', KEYS[3], now + runway, ARGV[1])
+redis.call('PUBLISH', ARGV[9], 'renewed ' .. ARGV[1] .. ' ' .. ARGV[2])
+return { 'stored', news }

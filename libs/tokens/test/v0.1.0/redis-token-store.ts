@@ -1,0 +1,254 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '#providers';
+import { Redis } from 'ioredis';
+import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
+import { RedisNews } from './redis-news';
+import {
+  type Attempts,
+  type Claim,
+  type ClaimAnswer,
+  type ClientState,
+  type Commit,
+  leaseMs,
+  minRestMs,
+  type NewToken,
+  type News,
+  type Overview,
+  type QueueEntry,
+  type Quota,
+  type TokenStore,
+} from './token-store';
+
+/** Redis that does not answer must not keep a caller waiting: it has a token in its cache, or gets a 503. */
+const commandTimeoutMs = 800;
+
+const scripts = {
+  claimDue: 1,
+  claimOne: 3,
+  asking: 2,
+  commit: 4,
+  postpone: 2,
+  read: 3,
+  enqueue: 1,
+  change: 2,
+  remove: 4,
+  takePermits: 1,
+} as const;
+
+type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<(Buffer | null)[]>;
+type Scripted = Redis & Record<`${keyof typeof scripts}Buffer`, ScriptCall> & Record<keyof typeof scripts, ScriptCall>;
+
+export interface RedisTokenStoreOptions {
+  clock?: Clock;
+  /** The connection is gone, or could not be made; said at every attempt. */
+  onLost?: (error: Error) => void;
+  onReady?: () => void;
+}
+
+/** The token store of a fleet. What its keys hold stands in `redis-keys.ts`; what moves them, in `lua/`. */
+export class RedisTokenStore implements TokenStore {
+  /** ms added to Redis' clock; only tests move it. */
+  clockShiftMs = 0;
+  readonly #clock: Clock;
+  readonly #redis: Scripted;
+  readonly #news: RedisNews;
+
+  constructor(url: string, { clock = systemClock, onLost, onReady }: RedisTokenStoreOptions = {}) {
+    this.#clock = clock;
+    this.#redis = new Redis(url, {
+      commandTimeout: commandTimeoutMs,
+      connectTimeout: 2_000,
+      socketTimeout: 2_000, // a connection that died in silence is given up, not waited for
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    }) as Scripted;
+    for (const [name, numberOfKeys] of Object.entries(scripts)) {
+      const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
+      this.#redis.defineCommand(name, { numberOfKeys, lua });
+    }
+    this.#redis.on('error', onLost ?? (() => undefined));
+    if (onReady) this.#redis.on('ready', onReady);
+    this.#news = new RedisNews(url, channel);
+  }
+
+  /** Waits until Redis answers for the first time, at most so long; without an answer the store goes on trying. */
+  async ready(timeoutMs: number): Promise<boolean> {
+    if (this.#redis.status === 'ready') return true;
+    return new Promise((resolve) => {
+      const done = (up: boolean) => () => {
+        clearTimeout(timer);
+        this.#redis.off('ready', onReady);
+        resolve(up);
+      };
+      const onReady = done(true);
+      const timer = setTimeout(done(false), timeoutMs);
+      this.#redis.once('ready', onReady);
+    });
+  }
+
+  async claimDue(limit: number): Promise<Claim[]> {
+    // A random order of shards, so that no shard starves while a replica has few free slots.
+    const first = Math.floor(Math.random() * shardCount);
+    const claims: Claim[] = [];
+    const claimFrom = async (shard: number, atMost: number): Promise<void> => {
+      const keys = shardKeys(shard);
+      const flat = await this.#redis.claimDue(keys.due, keys.prefix, atMost, leaseMs, this.clockShiftMs);
+      for (let i = 0; i < flat.length; i += 3) {
+        const [clientId, generation, lateness] = flat.slice(i, i + 3).map(String) as [string, string, string];
+        claims.push({ clientId, generation, latenessMs: Number(lateness) });
+      }
+    };
+    const shares = Array.from({ length: shardCount }, (_, i) => Math.floor((limit + i) / shardCount));
+    await Promise.all(shares.map((share, i) => (share > 0 ? claimFrom((first + i) % shardCount, share) : undefined)));
+    return claims;
+  }
+
+  async claimOne(clientId: string, seenGeneration = '0', restMs = minRestMs): Promise<ClaimAnswer> {
+    const { due, client, generation } = clientKeys(clientId);
+    const [outcome, value] = (
+      await this.#redis.claimOne(due, client, generation, clientId, leaseMs, seenGeneration, restMs, this.clockShiftMs)
+    ).map(String);
+    if (outcome === 'claimed') return { outcome, claim: { clientId, generation: value! } };
+    if (outcome === 'newer') return { outcome };
+    return { outcome: outcome as 'held' | 'resting', waitMs: Number(value) };
+  }
+
+  async asking(claim: Claim, minIntervalMs: number): Promise<'go' | 'early' | 'fenced'> {
+    const { due, client } = clientKeys(claim.clientId);
+    const args = [claim.clientId, claim.generation, Math.ceil(minIntervalMs), leaseMs, this.clockShiftMs];
+    return String(await this.#redis.asking(due, client, ...args)) as 'go' | 'early' | 'fenced';
+  }
+
+  async commit(claim: Claim, token: NewToken): Promise<Commit> {
+    const { due, client, until, token: tokenKey } = clientKeys(claim.clientId);
+    const [outcome, freshAgain] = await this.#redis.commit(
+      ...[due, client, until, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
+      ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
+      ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs, Math.floor(token.marginMs)],
+      ...[token.fingerprints.length > 0 ? ` ${token.fingerprints.join(' ')} ` : ''],
+      ...[token.nextBeforeEndMs === undefined ? '' : Math.floor(token.nextBeforeEndMs), token.endsOthers ? 1 : 0],
+      Math.ceil(token.minIntervalMs ?? 0),
+    );
+    return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
+  }
+
+  async postpone(
+    claim: Claim,
+    delayMs: number,
+    attempts?: Attempts,
+    { secretVersion, minIntervalMs }: { secretVersion?: number; minIntervalMs?: number } = {},
+  ): Promise<'postponed' | 'fenced' | 'outdated'> {
+    const { due, client } = clientKeys(claim.clientId);
+    const failure = attempts?.lastFailure ? JSON.stringify(attempts.lastFailure) : '';
+    const counted = [attempts?.failures ?? '', attempts?.refusals ?? '', failure, secretVersion ?? ''];
+    const interval = minIntervalMs === undefined ? '' : Math.ceil(minIntervalMs);
+    const args = [claim.clientId, claim.generation, Math.ceil(delayMs), ...counted, this.clockShiftMs, interval];
+    return String(await this.#redis.postpone(due, client, ...args)) as 'postponed' | 'fenced' | 'outdated';
+  }
+
+  async takePermits(bucket: string, permits: number, { requests, perMs }: Quota): Promise<number> {
+    return Number(await this.#redis.takePermits(permitsKey(bucket), permits, requests, perMs, this.clockShiftMs));
+  }
+
+  async read(clientId: string): Promise<ClientState> {
+    const { due, client, token } = clientKeys(clientId);
+    const [now, dueAt, sealed, rest, generation, version, until, untilByRedis, life, failures, refusals, failure] =
+      await this.#redis.readBuffer(client, due, token, clientId, this.clockShiftMs);
+    const state: ClientState = { failures: Number(failures ?? 0), refusals: Number(refusals ?? 0) };
+    if (dueAt) state.dueInMs = Number(dueAt) - Number(now);
+    if (Number(rest) > 0) state.restMs = Number(rest);
+    if (failure && failure.length > 0) state.lastFailure = JSON.parse(String(failure));
+    if (sealed) {
+      state.token = {
+        generation: String(generation),
+        secretVersion: Number(version),
+        sealed,
+        // Two clocks: whichever of them was moved, the other keeps a dead token from being served.
+        runwayMs: Math.min(Number(untilByRedis) - Number(now), Number(until) - this.#clock.now()),
+        servableLifeMs: Number(life),
+      };
+    }
+    return state;
+  }
+
+  readMany(clientIds: string[]): Promise<ClientState[]> {
+    return Promise.all(clientIds.map((id) => this.read(id)));
+  }
+
+  async enqueue(entries: QueueEntry[]): Promise<number> {
+    const byShard = new Map<number, QueueEntry[]>();
+    for (const entry of entries) {
+      const shard = shardOf(entry.clientId);
+      byShard.set(shard, [...(byShard.get(shard) ?? []), entry]);
+    }
+    let missing = 0;
+    for (const [shard, ofShard] of byShard) {
+      const keys = shardKeys(shard);
+      for (let i = 0; i < ofShard.length; i += 500) {
+        const args = ofShard.slice(i, i + 500).flatMap((e) => [e.clientId, e.secretVersion, Math.ceil(e.dueInMs)]);
+        missing += Number(await this.#redis.enqueue(keys.due, keys.prefix, this.clockShiftMs, ...args));
+      }
+    }
+    return missing;
+  }
+
+  async change(clientId: string, secretVersion: number, dueInMs = 0): Promise<void> {
+    const { due, client } = clientKeys(clientId);
+    await this.#redis.change(due, client, clientId, secretVersion, channel, dueInMs, this.clockShiftMs);
+  }
+
+  async remove(clientId: string, claim?: Claim): Promise<void> {
+    const { due, client, until, token } = clientKeys(clientId);
+    await this.#redis.remove(due, client, until, token, clientId, claim?.generation ?? '', channel);
+  }
+
+  async overview(next: number): Promise<Overview> {
+    const [seconds, micros] = await this.#redis.time();
+    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) + this.clockShiftMs;
+    const shards = await Promise.all(
+      Array.from({ length: shardCount }, async (_, shard) => {
+        const { due, until } = shardKeys(shard);
+        const [depth, late, soonest, ending] = await Promise.all([
+          this.#redis.zcard(due),
+          this.#redis.zcount(due, 0, now),
+          this.#redis.zrange(due, '0', String(next - 1), 'WITHSCORES'),
+          this.#redis.zrange(until, '0', String(next - 1), 'WITHSCORES'),
+        ]);
+        return { depth, late, soonest: pairs(soonest, now), ending: pairs(ending, now) };
+      }),
+    );
+    const sum = (pick: (shard: (typeof shards)[number]) => number) => shards.reduce((n, shard) => n + pick(shard), 0);
+    const least = (all: { id: string; inMs: number }[]) => all.sort((a, b) => a.inMs - b.inMs).slice(0, next);
+    return {
+      depth: sum((shard) => shard.depth),
+      due: sum((shard) => shard.late),
+      next: least(shards.flatMap((s) => s.soonest)).map(({ id, inMs }) => ({ clientId: id, dueInMs: inMs })),
+      leastRunway: least(shards.flatMap((s) => s.ending)).map(({ id, inMs }) => ({ clientId: id, runwayMs: inMs })),
+    };
+  }
+
+  onNews(listener: (news: News) => void): void {
+    this.#news.on(listener);
+  }
+
+  newsArrives(): boolean {
+    return this.#news.arrives();
+  }
+
+  async ping(): Promise<boolean> {
+    return (await this.#redis.ping().catch(() => undefined)) === 'PONG';
+  }
+
+  async close(): Promise<void> {
+    this.#news.close();
+    await this.#redis.quit().catch(() => undefined);
+    this.#redis.disconnect();
+  }
+}
+
+function pairs(flat: string[], now: number): { id: string; inMs: number }[] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => ({ id: flat[2 * i]!, inMs: Number(flat[2 * i + 1]) - now }));
+}

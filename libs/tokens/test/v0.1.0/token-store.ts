@@ -1,0 +1,171 @@
+import type { Failure } from '#providers';
+
+/** The right to renew one client, until its lease runs out or somebody claims the client after it. */
+export interface Claim {
+  clientId: string;
+  /** Fences the claim: only the latest claim of a client may commit. Also the generation of the token it stores. */
+  generation: string;
+  /** How long the renewal had been due when it was claimed, ms; absent when it was claimed on demand. */
+  latenessMs?: number;
+}
+
+export type ClaimAnswer =
+  | { outcome: 'claimed'; claim: Claim }
+  /** A later token than the caller's is stored already, and may be served. */
+  | { outcome: 'newer' }
+  /** Somebody else is at it, for at most so long. */
+  | { outcome: 'held'; waitMs: number }
+  /** The last attempt brought nothing and the next is not due yet. */
+  | { outcome: 'resting'; waitMs: number };
+
+export interface NewToken {
+  secretVersion: number;
+  sealed: Buffer;
+  /** ms from now up to which it may be served. */
+  runwayMs: number;
+  /** The same as a point in time: wall clock, ms. */
+  serveUntil: number;
+  /** ms that it may be served in all. */
+  servableLifeMs: number;
+  /** ms from now until its renewal is due. Where that is after its end, nobody asks sooner on demand either. */
+  renewInMs: number;
+  /** From the end of serving to the end of its life as the provider told it, ms. */
+  marginMs: number;
+  /** Of its text, by each master key: so that the same token is known when it comes again. Without any it is new. */
+  fingerprints: readonly string[];
+  /** How long before the end of a token's life another one can be had, ms; below 0 after it; absent when not known. */
+  nextBeforeEndMs?: number;
+  /** It has ended the one before, which it replaces, were it to end sooner. */
+  endsOthers?: boolean;
+  /** ms from now during which the provider is not asked again, whoever wants it. */
+  minIntervalMs?: number;
+}
+
+/** At most so many token requests in any such time. */
+export interface Quota {
+  requests: number;
+  perMs: number;
+}
+
+export interface Commit {
+  /**
+   * `fenced`: the claim holds no more; `outdated`: got with a secret replaced since, the client is due again at once;
+   * `sticky`: the provider gave the token that is stored already, or one that ends no later; the stored one is kept.
+   */
+  outcome: 'stored' | 'fenced' | 'outdated' | 'sticky';
+  /** It is the client's first token, or ends a series of failures: the client is fresh, and was not before. */
+  freshAgain: boolean;
+}
+
+export interface StoredToken {
+  generation: string;
+  secretVersion: number;
+  sealed: Buffer;
+  /** ms that it may still be served: the least that the store's clock and ours allow; <= 0 when it is dead. */
+  runwayMs: number;
+  servableLifeMs: number;
+}
+
+/** The last attempt that failed. */
+export interface LastFailure extends Failure {
+  code: string;
+  /** Wall clock, ms. */
+  at: number;
+}
+
+export interface Attempts {
+  failures: number;
+  refusals: number;
+  lastFailure?: LastFailure;
+}
+
+export interface ClientState extends Attempts {
+  token?: StoredToken;
+  /** ms until the next renewal, negative when it is late; absent when the client is not in the queue. */
+  dueInMs?: number;
+  /** ms during which the provider is not asked again; absent when it may be asked now. */
+  restMs?: number;
+}
+
+export interface QueueEntry {
+  clientId: string;
+  secretVersion: number;
+  dueInMs: number;
+}
+
+export interface Overview {
+  /** Clients in the queue. */
+  depth: number;
+  /** Those whose renewal is due now. */
+  due: number;
+  next: { clientId: string; dueInMs: number }[];
+  /** The clients whose tokens end soonest; negative when one has ended. */
+  leastRunway: { clientId: string; runwayMs: number }[];
+}
+
+export interface News {
+  kind: 'renewed' | 'changed' | 'removed';
+  clientId: string;
+  generation?: string;
+}
+
+/**
+ * Tokens and the renewal queue in one: a commit has to move both at once. Two of them pass one contract test: Redis,
+ * shared by a fleet, and memory, for a single process.
+ */
+export interface TokenStore {
+  /** Claims up to `limit` clients that are due. */
+  claimDue(limit: number): Promise<Claim[]>;
+  /**
+   * @param seenGeneration of the token that the caller has and cannot use, if any
+   * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already
+   */
+  claimOne(clientId: string, seenGeneration?: string, restMs?: number): Promise<ClaimAnswer>;
+  /**
+   * Notes that the provider is about to be asked, for a client whose requests must be so far apart: before, since the
+   * worker may die with its request sent. `early`: not yet; the claim was given back.
+   */
+  asking(claim: Claim, minIntervalMs: number): Promise<'go' | 'early' | 'fenced'>;
+  commit(claim: Claim, token: NewToken): Promise<Commit>;
+  /**
+   * Gives a claim back, after a failure or, without `attempts`, unused: then failures stay as they are.
+   * @param tried.secretVersion a failure with one that was replaced since is `outdated` and not counted
+   * @param tried.minIntervalMs from now, after which the provider may be asked again; 0 when it cannot have heard of the
+   *   request; absent where that was not noted with `asking`
+   */
+  postpone(
+    claim: Claim,
+    delayMs: number,
+    attempts?: Attempts,
+    tried?: { secretVersion?: number; minIntervalMs?: number },
+  ): Promise<'postponed' | 'fenced' | 'outdated'>;
+  /**
+   * Takes permits for token requests out of a bucket that all replicas share.
+   * @returns 0 when they were taken; else ms after which they can be there
+   */
+  takePermits(bucket: string, permits: number, quota: Quota): Promise<number>;
+  read(clientId: string): Promise<ClientState>;
+  readMany(clientIds: string[]): Promise<ClientState[]>;
+  /** Puts those that are missing into the queue. Returns how many were. */
+  enqueue(entries: QueueEntry[]): Promise<number>;
+  /**
+   * Fences what is in flight, forgets failures, makes the client due, at once unless said otherwise. The minimum interval
+   * between two requests goes on, unless the secret is another one.
+   */
+  change(clientId: string, secretVersion: number, dueInMs?: number): Promise<void>;
+  /** @param claim only if it still holds */
+  remove(clientId: string, claim?: Claim): Promise<void>;
+  overview(next: number): Promise<Overview>;
+  onNews(listener: (news: News) => void): void;
+  /** Whether news arrives at once. While it does not, what is cached must be checked more often. */
+  newsArrives(): boolean;
+  /** Whether the store answers. */
+  ping(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** After a token was stored the next is not asked for sooner, however short its life and whoever wants a longer one. */
+export const minRestMs = 500;
+
+/** A worker that dies delays its renewals by no more than this. Longer than any token request may take (8 s). */
+export const leaseMs = 15_000;
