@@ -42,12 +42,12 @@ export class DirectMinting {
     if (storeAwayMs < storeAwayForMs) return undefined;
     const failed = this.#failed.get(clientId);
     if (failed && this.parts.clock.monotonic() < failed.until) throw failed.error;
-    if (this.#flights.size >= maxAtOnce && !this.#flights.has(clientId)) return undefined;
     const client = await this.parts.clients.load(clientId).catch((error: unknown) => {
       if (error instanceof ClientNotLoaded) return undefined;
       throw error;
     });
     if (!client || needsTheStore(client.definition)) return undefined;
+    if (this.#flights.size >= maxAtOnce && !this.#flights.has(clientId)) return undefined;
     return singleFlight(this.#flights, clientId, () => this.#mint(client, failed !== undefined));
   }
 

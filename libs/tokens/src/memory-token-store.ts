@@ -243,6 +243,7 @@ export class MemoryTokenStore implements TokenStore {
   }
 
   async close(): Promise<void> {
+    this.#whole = false;
     this.#entries.clear();
   }
 
