@@ -169,9 +169,10 @@ describe('clients in memory', () => {
     scene.known = { version: 2 };
     await scene.service.reconcile();
     await scene.pass(200);
-    expect(await scene.service.change('c', 1)).toBeUndefined();
+    expect(loads).toBe(0);
+    await scene.service.change('c', 1); // by an admin: what was in memory goes at once
     await scene.pass(1);
-    expect(loads).toBe(1);
+    expect(loads).toBeGreaterThan(0);
   });
 
   it('that are not there yet are all loaded at the first reconciling, and renewed while the database is away', async () => {

@@ -16,8 +16,10 @@ const cutOffRestMs = 500;
 /** Carries a claim through: ask the provider, store the token, or note the failure. The one way to get a token. */
 export class Renewer {
   readonly #inFlight = new Map<string, Promise<void>>();
-  readonly #cutOff = new AbortController();
+  /** Of the requests under way. Not one for all: signals made from one that lives long pile up in it. */
+  readonly #requests = new Set<AbortController>();
   #stopped = false;
+  #cutOff = false;
 
   constructor(private readonly parts: RenewalParts) {}
 
@@ -48,7 +50,10 @@ export class Renewer {
 
   /** Waits for what is under way; after so long it is cut off, and its claims given back. */
   async drain(withinMs: number): Promise<void> {
-    const late = setTimeout(() => this.#cutOff.abort(), withinMs);
+    const late = setTimeout(() => {
+      this.#cutOff = true;
+      for (const request of this.#requests) request.abort();
+    }, withinMs);
     await Promise.all(this.#inFlight.values());
     clearTimeout(late);
   }
@@ -70,7 +75,7 @@ export class Renewer {
       const issued = await this.#ask(claim, client, inputs);
       if (issued) await this.store(claim, client, issued);
     } catch (error) {
-      if (this.#cutOff.signal.aborted) return void (await store.postpone(claim, cutOffRestMs));
+      if (this.#cutOff) return void (await store.postpone(claim, cutOffRestMs));
       if (error instanceof HeldBack) return await this.#holdBack(claim, client!, error);
       const lastFailure = failureOf(error, clock.now());
       if (!lastFailure) throw error;
@@ -90,7 +95,13 @@ export class Renewer {
   ): Promise<IssuedToken | undefined> {
     const { gate, requestToken, clock } = this.parts;
     const started = clock.monotonic();
-    const request = () => requestToken(client.definition, inputs, this.#cutOff.signal);
+    const request = async (): Promise<IssuedToken> => {
+      const controller = new AbortController();
+      this.#requests.add(controller);
+      return requestToken(client.definition, inputs, controller.signal).finally(() =>
+        this.#requests.delete(controller),
+      );
+    };
     try {
       return await gate.send(claim, client, request);
     } catch (error) {

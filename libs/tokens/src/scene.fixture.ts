@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Clock, IssuedToken, ProviderDefinition } from '#providers';
+import { type Clock, type IssuedToken, type ProviderDefinition, ProviderUnavailable } from '#providers';
 import { KeyRing, newMasterKey, Secret, Vault } from '#vault';
 import type { TokenEvents } from './events';
 import { MemoryTokenStore } from './memory-token-store';
@@ -34,7 +34,7 @@ export class Scene {
   load = async (id: string): Promise<RenewableClient | undefined> =>
     this.known && { ...this.client(id), ...this.known };
   active: { id: string; version: number; secretVersion: number }[] = [];
-  readonly service = this.newService();
+  service = this.newService();
 
   constructor(private readonly random: () => number = () => 0.5) {}
 
@@ -50,7 +50,7 @@ export class Scene {
       ...options,
       store: this.store,
       vault: this.vault,
-      requestToken: () => this.request(),
+      requestToken: (_definition, _inputs, signal) => this.request(signal),
       loadClient: (id) => this.load(id),
       loadClients: async (ids) => ids.map((id) => ({ ...this.client(id), ...this.known })),
       active: {
@@ -77,10 +77,15 @@ export class Scene {
     };
   }
 
-  async request(): Promise<IssuedToken> {
+  async request(signal?: AbortSignal): Promise<IssuedToken> {
     this.calls++;
     const [sentAt, sentAtMonotonic] = [this.clock.now(), this.clock.monotonic()];
-    await this.answer();
+    const cancelled = new Promise<never>((_, reject) => {
+      signal?.addEventListener('abort', () =>
+        reject(new ProviderUnavailable({ message: 'the request was cancelled' })),
+      );
+    });
+    await Promise.race([this.answer(), cancelled]);
     const { text: token, lifeSeconds } = this.issue();
     return {
       accessToken: new Secret(token),

@@ -1,0 +1,155 @@
+import { ProviderUnavailable } from '#providers';
+import { Scene } from './scene.fixture';
+
+const down = () => Promise.reject(new ProviderUnavailable({ message: 'down', providerStatus: 502 }));
+const turn = () => new Promise(setImmediate);
+
+describe('a process that stops', () => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = new Scene();
+    scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
+    await scene.service.reconcile();
+    scene.clock.ms += 1_000;
+  });
+  const states = async () => (await scene.service.states(['c']))[0]!;
+
+  it('brings to its end what it has asked a provider for', async () => {
+    let answer!: () => void;
+    scene.answer = () => new Promise((resolve) => (answer = resolve));
+    await scene.service.renewDue();
+    while (scene.calls === 0) await turn();
+    scene.service.stop();
+    const drained = scene.service.drain(60_000);
+    answer();
+    await drained;
+    expect((await states()).token).toBeDefined();
+  });
+
+  it('gives back at once what it had claimed and not begun', async () => {
+    let loaded!: () => void;
+    scene.load = (id) => new Promise((resolve) => (loaded = () => resolve(scene.client(id))));
+    scene.service = scene.newService();
+    scene.active = [];
+    await scene.service.renewDue();
+    scene.service.stop();
+    loaded();
+    await scene.service.drain();
+    expect(scene.calls).toBe(0);
+    expect((await scene.newService().renewDue()) + (await scene.store.claimDue(1)).claims.length).toBe(1);
+  });
+
+  it('cuts off what takes too long, and leaves it to another replica soon', async () => {
+    scene.answer = () => new Promise(() => undefined);
+    await scene.service.renewDue();
+    while (scene.calls === 0) await turn();
+    scene.service.stop();
+    await scene.service.drain(10);
+    expect((await states()).dueInMs).toBeLessThanOrEqual(500);
+    scene.answer = () => Promise.resolve();
+    scene.clock.ms += 500;
+    const heir = scene.newService();
+    await heir.renewDue();
+    await heir.drain();
+    expect((await states()).token).toBeDefined();
+    expect(scene.calls).toBe(2);
+  });
+
+  it('leaves what is asked of it meanwhile to the replicas that stay', async () => {
+    const heir = scene.newService();
+    scene.service.stop();
+    const wanted = scene.service.get('c');
+    await turn();
+    await heir.renewDue();
+    expect((await wanted).accessToken).toBe('token-1');
+    expect(scene.calls).toBe(1);
+  });
+});
+
+describe('a replica that does not renew', () => {
+  it('has a token that is wanted fetched by one that does', async () => {
+    const scene = new Scene();
+    const serves = scene.newService({ renews: false });
+    const wanted = serves.get('c');
+    while ((await scene.service.renewDue()) === 0) await turn();
+    expect((await wanted).accessToken).toBe('token-1');
+    expect(scene.calls).toBe(1);
+  });
+
+  it('says so when there is none that does', async () => {
+    const scene = new Scene();
+    const serves = scene.newService({ renews: false });
+    await expect(serves.get('c')).rejects.toMatchObject({
+      reason: 'renewing',
+      message: expect.stringContaining('does not renew'),
+    });
+    expect(scene.calls).toBe(0);
+  });
+});
+
+describe('a renewal that an admin asks for', () => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = new Scene();
+    await scene.service.get('c');
+    scene.clock.ms += 10_000;
+  });
+
+  it('is made at once, though none is due', async () => {
+    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'renewed' });
+    expect((await scene.service.get('c')).accessToken).toBe('token-2');
+  });
+
+  it('is made though the last attempts failed and the next is planned for later', async () => {
+    scene.answer = down;
+    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'failed' });
+    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'failed' });
+    expect((await scene.service.get('c')).accessToken).toBe('token-1');
+    scene.answer = () => Promise.resolve();
+    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'renewed' });
+    expect(scene.calls).toBe(4);
+  });
+
+  it('keeps to the interval that the provider wants between two requests', async () => {
+    scene.renew = { min_interval_s: 60 };
+    await scene.service.change('c', 1);
+    scene.clock.ms += 60_000;
+    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'renewed' });
+    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'not_yet', retryAfterSeconds: 60 });
+    expect(scene.calls).toBe(2);
+  });
+
+  it('is one with the renewal that somebody else is at', async () => {
+    let answer!: () => void;
+    scene.answer = () => new Promise((resolve) => (answer = resolve));
+    const first = scene.service.renewNow('c');
+    while (scene.calls < 2) await turn();
+    const second = scene.service.renewNow('c');
+    await turn();
+    answer();
+    expect(await first).toEqual({ outcome: 'renewed' });
+    expect(await second).toEqual({ outcome: 'renewed' });
+    expect(scene.calls).toBe(2);
+  });
+});
+
+describe('a connection that is cut', () => {
+  const cut = () => Promise.reject(new ProviderUnavailable({ message: 'cut', cut: true }));
+
+  it('is followed by one more request at once, and no reader notices', async () => {
+    const scene = new Scene();
+    scene.answer = () => (scene.calls === 1 ? cut() : Promise.resolve());
+    expect((await scene.service.get('c')).accessToken).toBe('token-2');
+    expect(scene.counted).toEqual(['none', '200']);
+    expect(scene.heard).toEqual(['fresh']);
+  });
+
+  it('twice in a row is a failure like any other', async () => {
+    const scene = new Scene();
+    scene.answer = cut;
+    await expect(scene.service.get('c')).rejects.toMatchObject({ reason: 'provider_unavailable' });
+    expect(scene.calls).toBe(2);
+    await scene.pass(30);
+    expect(scene.calls).toBeLessThan(9);
+  });
+});
