@@ -168,7 +168,7 @@ describe('clients in memory', () => {
     scene.active = [{ id: 'c', version: 2, secretVersion: 1 }];
     scene.known = { version: 2 };
     await scene.service.reconcile();
-    await scene.pass(200);
+    await scene.pass(100);
     expect(loads).toBe(0);
     await scene.service.change('c', 1); // by an admin: what was in memory goes at once
     await scene.pass(1);
