@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '#providers';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { connectRedis, type RedisConnection } from './redis-connection';
 import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
 import { RedisNews } from './redis-news';
 import {
@@ -19,9 +20,6 @@ import {
   type Quota,
   type TokenStore,
 } from './token-store';
-
-/** Redis that does not answer must not keep a caller waiting: it has a token in its cache, or gets a 503. */
-const commandTimeoutMs = 800;
 
 const scripts = {
   claimDue: 1,
@@ -51,27 +49,21 @@ export class RedisTokenStore implements TokenStore {
   /** ms added to Redis' clock; only tests move it. */
   clockShiftMs = 0;
   readonly #clock: Clock;
+  readonly #connection: RedisConnection;
   readonly #redis: Scripted;
   readonly #news: RedisNews;
 
   constructor(url: string, { clock = systemClock, onLost, onReady }: RedisTokenStoreOptions = {}) {
     this.#clock = clock;
-    this.#redis = new Redis(url, {
-      commandTimeout: commandTimeoutMs,
-      connectTimeout: 2_000,
-      socketTimeout: 2_000, // a connection that died in silence is given up, not waited for
-      maxRetriesPerRequest: 0,
-      enableOfflineQueue: false,
-      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    }) as Scripted;
+    this.#connection = connectRedis(url);
+    this.#redis = this.#connection.commands as Scripted;
     for (const [name, numberOfKeys] of Object.entries(scripts)) {
       const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
       this.#redis.defineCommand(name, { numberOfKeys, lua });
     }
     this.#redis.on('error', onLost ?? (() => undefined));
     if (onReady) this.#redis.on('ready', onReady);
-    this.#news = new RedisNews(url, channel);
+    this.#news = new RedisNews(() => this.#connection.listen(), channel);
   }
 
   /** Waits until Redis answers for the first time, at most so long; without an answer the store goes on trying. */
@@ -238,14 +230,15 @@ export class RedisTokenStore implements TokenStore {
     return this.#news.arrives();
   }
 
+  /** Whether commands are answered: in a cluster, those for every shard. */
   async ping(): Promise<boolean> {
-    return (await this.#redis.ping().catch(() => undefined)) === 'PONG';
+    const keys = Array.from({ length: shardCount }, (_, shard) => shardKeys(shard).due);
+    return this.#connection.serves(keys).catch(() => false);
   }
 
   async close(): Promise<void> {
     this.#news.close();
-    await this.#redis.quit().catch(() => undefined);
-    this.#redis.disconnect();
+    await this.#connection.close();
   }
 }
 
