@@ -94,7 +94,10 @@ export class RedisTokenStore implements TokenStore {
       }
     };
     const shares = Array.from({ length: shardCount }, (_, i) => Math.floor((limit + i) / shardCount));
-    await Promise.all(shares.map((share, i) => (share > 0 ? claimFrom((first + i) % shardCount, share) : undefined)));
+    const asked = shares.flatMap((share, i) => (share > 0 ? [claimFrom((first + i) % shardCount, share)] : []));
+    // A part of a cluster may be away: what the others gave is held for us, and nobody else renews it.
+    const failed = (await Promise.allSettled(asked)).filter((result) => result.status === 'rejected');
+    if (failed.length > 0 && failed.length === asked.length) throw failed[0]!.reason;
     return claims;
   }
 
