@@ -30,7 +30,7 @@ const name = 'mymaster';
 
 export async function startRedisSentinel(): Promise<RedisSentinel> {
   const program = await neededRedisProgram();
-  const first = await startRedisProcess(program, { args: () => forgetful });
+  const first = await startRedisProcess(program, { args: (folder) => node(folder) });
   const running = [first];
   const stop = async (): Promise<void> => {
     await Promise.all(running.map((one) => one.stop()));
@@ -41,7 +41,7 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     return one;
   };
   try {
-    const replica = await start(() => [...forgetful, '--replicaof', `127.0.0.1 ${first.port}`]);
+    const replica = await start((folder) => node(folder, `replicaof 127.0.0.1 ${first.port}`));
     await waitUntil('a replica that has followed', () => follows(replica.port));
     const sentinels = await Promise.all([1, 2, 3].map(() => start((folder) => sentinel(folder, first.port))));
     await waitUntil('Sentinels that know each other', async () =>
@@ -83,6 +83,13 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     await stop();
     throw error;
   }
+}
+
+/** Sentinel has a node write down whose replica it is, so that it is the same once it was restarted. */
+function node(folder: string, line = ''): string[] {
+  const file = join(folder, 'redis.conf');
+  writeFileSync(file, `${line}\n`);
+  return [file, ...forgetful];
 }
 
 /** A Sentinel writes what it learns into its file. */
