@@ -100,10 +100,13 @@ function connectCluster({ nodes, tls, login }: Extract<RedisAddress, { kind: 'cl
     retryDelayOnFailover: askAgainMs,
     retryDelayOnClusterDown: askAgainMs,
     maxRedirections: 5, // not sent for long after its caller was told that it failed
-    slotsRefreshTimeout: 500,
     slotsRefreshInterval: 5_000,
     scaleReads: 'master', // a replica may lag behind what was committed
     dnsLookup: (host, done) => done(null, host), // at each connection, and certificates are for names
+  });
+  // "Failed to refresh slots cache" alone does not tell a wrong password from a cluster that is away.
+  commands.on('error', (error: Error & { lastNodeError?: unknown }) => {
+    error.cause ??= error.lastNodeError;
   });
   const listeners = new Map<string, Redis>();
   // A node that leaves the cluster may live on, and hears nothing any more.
