@@ -21,7 +21,7 @@ export interface PrivateRedis {
   stop(): Promise<void>;
 }
 
-export interface Launch {
+interface Launch {
   port?: number;
   /** What it is told beside its port and folder. */
   args?: (folder: string, port: number) => string[];
