@@ -14,6 +14,7 @@ import {
   MinLength,
   validateSync,
 } from 'class-validator';
+import { InvalidRedisUrl, parseRedisUrl } from '#tokens';
 import { InvalidKeyRing, KeyRing, Secret } from '#vault';
 
 export type RoleName = 'serve' | 'renew';
@@ -24,7 +25,7 @@ export interface Config {
   readonly host: string;
   /** Absent: the embedded database under `dataDir`. */
   readonly databaseUrl?: string;
-  /** Absent: tokens live in this process alone. */
+  /** One Redis, Sentinels or a cluster. Absent: tokens live in this process alone. */
   readonly redisUrl?: string;
   readonly keyRing?: KeyRing;
   readonly bootstrapAdminKey?: Secret;
@@ -74,9 +75,7 @@ class Environment {
   DATABASE_URL: string | undefined = undefined;
 
   @IsOptional()
-  @Matches(/^rediss?:\/\/\S+$/, {
-    message: 'REDIS_URL must be a redis:// or rediss:// URL (Sentinel and Cluster are not supported yet)',
-  })
+  @IsString()
   REDIS_URL: string | undefined = undefined;
 
   @IsOptional()
@@ -126,13 +125,11 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   const values = Object.fromEntries(variables.flatMap((name) => (given[name] ? [[name, given[name]]] : [])));
   const env = plainToInstance(Environment, values, { exposeDefaultValues: true });
   for (const { constraints } of validateSync(env)) faults.push(...Object.values(constraints ?? {}));
-  for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
-    const url = env[name];
-    if (url !== undefined && !isUrl(url))
-      faults.push(
-        `${name} cannot be read as a URL: write # / ? @ : and % in a password as %23 %2F %3F %40 %3A and %25`,
-      );
-  }
+  if (env.DATABASE_URL !== undefined && !isUrl(env.DATABASE_URL))
+    faults.push(
+      'DATABASE_URL cannot be read as a URL: write # / ? @ : and % in a password as %23 %2F %3F %40 %3A and %25',
+    );
+  if (env.REDIS_URL !== undefined) faults.push(...faultsOfRedisUrl(env.REDIS_URL));
   const keyRing = readKeyRing(env, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
@@ -147,6 +144,16 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     allowedOrigins: env.ALLOWED_PROVIDER_HOSTS.map((origin) => new URL(origin).origin),
     logLevel: env.LOG_LEVEL,
   });
+}
+
+function faultsOfRedisUrl(url: string): string[] {
+  try {
+    parseRedisUrl(url);
+    return [];
+  } catch (error) {
+    if (!(error instanceof InvalidRedisUrl)) throw error;
+    return [`REDIS_URL ${error.message}`];
+  }
 }
 
 function isUrl(text: string): boolean {

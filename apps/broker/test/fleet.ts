@@ -9,12 +9,18 @@ export interface Answer<T = any> {
   body: T;
 }
 
+/** One Redis, Sentinels or a cluster: whatever `REDIS_URL` can name. */
+export interface AnyRedis {
+  url: string;
+  stop(): Promise<void>;
+}
+
 /** Real broker processes on a PostgreSQL database and a Redis of their own, and a provider for them to ask. */
-export interface Fleet {
+export interface Fleet<R extends AnyRedis = PrivateRedis> {
   brokers: RunningBroker[];
   simulator: Simulator;
   database: TestDatabase;
-  redis: PrivateRedis;
+  redis: R;
   env: Record<string, string>;
   /** Calls an admin route of the first broker. */
   admin<T = any>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
@@ -44,8 +50,17 @@ export interface Fleet {
 const adminKey = 'an-admin-key-that-an-operator-chose-0001';
 const masterKeys = `k1:${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 
-export async function startFleet(replicas = 1, more: Record<string, string> = {}): Promise<Fleet> {
-  const [database, redis, simulator] = await Promise.all([createDatabase(), startRedis(), startSimulator({ port: 0 })]);
+export function startFleet(replicas = 1, more: Record<string, string> = {}): Promise<Fleet> {
+  return startFleetOn(startRedis(), replicas, more);
+}
+
+/** A fleet on the Redis given, which is stopped with it. */
+export async function startFleetOn<R extends AnyRedis>(
+  starting: Promise<R>,
+  replicas = 1,
+  more: Record<string, string> = {},
+): Promise<Fleet<R>> {
+  const [database, redis, simulator] = await Promise.all([createDatabase(), starting, startSimulator({ port: 0 })]);
   const env = {
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,

@@ -77,6 +77,13 @@ describe('starting', () => {
     expect(said).not.toContain('hush-canary');
   });
 
+  it('is refused when REDIS_URL is malformed, with the form that it must have and without a word of its password', async () => {
+    const env = { DATABASE_URL: 'postgresql://localhost/x', MASTER_KEYS: `a:${master('abc')}` };
+    const said = await refused({ ...env, REDIS_URL: 'redis+sentinel://:hush-canary@one:26379,two' });
+    expect(said).toMatch(/- REDIS_URL does not name the master.*redis\+sentinel:.*\/mymaster/);
+    expect(said).not.toContain('hush-canary');
+  });
+
   it('takes its master keys from a file or a command, and migrates an empty database', async () => {
     const file = join(folder, 'keys');
     writeFileSync(file, `a:${master('abc')}\n`);

@@ -2,6 +2,7 @@ export { type Condition, conditionOf, conditions } from './condition';
 export { TokenUnavailable } from './errors';
 export type { TokenEvent, TokenEvents } from './events';
 export { MemoryTokenStore } from './memory-token-store';
+export { InvalidRedisUrl, parseRedisUrl } from './redis-address';
 export { RedisTokenStore } from './redis-token-store';
 export type { RenewableClient } from './renewable-client';
 export type { ServableToken } from './token-cache';

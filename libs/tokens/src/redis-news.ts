@@ -1,39 +1,31 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { News } from './token-store';
 
 const pingEveryMs = 3_000;
+const longestRestMs = 1_000;
 
 /** What other replicas did, as they tell it: a connection of its own, for one that subscribes can do nothing else. */
 export class RedisNews {
-  readonly #redis: Redis;
+  readonly #listeners: ((news: News) => void)[] = [];
   readonly #pings: NodeJS.Timeout;
+  #redis: Redis;
+  #again: NodeJS.Timeout | undefined;
+  #failures = 0;
   #subscribed = false;
+  #closed = false;
 
+  /** @param connect makes a connection, which ends for good when it is lost */
   constructor(
-    url: string,
+    private readonly connect: () => Redis,
     private readonly channel: string,
   ) {
-    this.#redis = new Redis(url, {
-      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-      autoResubscribe: false,
-      enableOfflineQueue: false,
-      socketTimeout: 2_000,
-    });
-    this.#redis.on('error', () => undefined); // the connection for commands says so
-    // At each connection: ioredis repeats only a subscription that once succeeded, and gives the first up after 20 tries.
-    this.#redis.on('ready', () => this.#subscribe());
-    this.#redis.on('close', () => {
-      this.#subscribed = false;
-    });
+    this.#redis = this.#listen();
     // Nothing else would tell silence from a lack of news: without an answer in 2 s the connection is given up.
     this.#pings = setInterval(() => this.#redis.ping().catch(() => undefined), pingEveryMs).unref();
   }
 
   on(listener: (news: News) => void): void {
-    this.#redis.on('message', (_channel, message) => {
-      const [kind, clientId, generation] = message.split(' ') as [News['kind'], string, string | undefined];
-      listener({ kind, clientId, ...(generation && { generation }) });
-    });
+    this.#listeners.push(listener);
   }
 
   /** Whether news arrives at once. */
@@ -42,16 +34,46 @@ export class RedisNews {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#pings);
+    clearTimeout(this.#again);
     this.#redis.disconnect();
   }
 
-  #subscribe(): void {
-    this.#redis.subscribe(this.channel).then(
-      () => {
-        this.#subscribed = true;
-      },
-      () => this.#redis.disconnect(true),
-    );
+  #listen(): Redis {
+    const redis = this.connect();
+    redis.on('error', () => undefined); // the connection for commands says so
+    redis.on('ready', () => void this.#subscribe(redis));
+    redis.on('message', (_channel, message) => this.#tell(message));
+    redis.on('close', () => {
+      this.#subscribed = false;
+    });
+    redis.on('end', () => {
+      this.#subscribed = false;
+      if (this.#closed) return;
+      this.#again = setTimeout(
+        () => {
+          this.#redis = this.#listen();
+        },
+        Math.min(50 * 2 ** this.#failures++, longestRestMs),
+      );
+    });
+    return redis;
+  }
+
+  async #subscribe(redis: Redis): Promise<void> {
+    try {
+      await redis.subscribe(this.channel);
+      if (redis.status !== 'ready') return;
+      this.#subscribed = true;
+      this.#failures = 0;
+    } catch {
+      redis.disconnect();
+    }
+  }
+
+  #tell(message: string): void {
+    const [kind, clientId, generation] = message.split(' ') as [News['kind'], string, string | undefined];
+    for (const listener of this.#listeners) listener({ kind, clientId, ...(generation && { generation }) });
   }
 }

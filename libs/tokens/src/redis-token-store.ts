@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '#providers';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt, latestAttempts } from './attempts';
+import { connectRedis, type RedisConnection } from './redis-connection';
 import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
 import { RedisNews } from './redis-news';
 import { overviewOf } from './redis-overview';
@@ -24,8 +25,6 @@ import {
   type TokenStore,
 } from './token-store';
 
-/** Redis that does not answer must not keep a caller waiting: it has a token in its cache, or gets a 503. */
-const commandTimeoutMs = 800;
 /** Attempts that failed are forgotten when none has followed for so long. */
 const failuresKeptMs = 7 * 24 * 3_600_000;
 /** Longer values would cost the client's hash its compact encoding. */
@@ -59,27 +58,21 @@ export class RedisTokenStore implements TokenStore {
   /** ms added to Redis' clock; only tests move it. */
   clockShiftMs = 0;
   readonly #clock: Clock;
+  readonly #connection: RedisConnection;
   readonly #redis: Scripted;
   readonly #news: RedisNews;
 
   constructor(url: string, { clock = systemClock, onLost, onReady }: RedisTokenStoreOptions = {}) {
     this.#clock = clock;
-    this.#redis = new Redis(url, {
-      commandTimeout: commandTimeoutMs,
-      connectTimeout: 2_000,
-      socketTimeout: 2_000, // a connection that died in silence is given up, not waited for
-      maxRetriesPerRequest: 0,
-      enableOfflineQueue: false,
-      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    }) as Scripted;
+    this.#connection = connectRedis(url);
+    this.#redis = this.#connection.commands as Scripted;
     for (const [name, numberOfKeys] of Object.entries(scripts)) {
       const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
       this.#redis.defineCommand(name, { numberOfKeys, lua });
     }
     this.#redis.on('error', onLost ?? (() => undefined));
     if (onReady) this.#redis.on('ready', onReady);
-    this.#news = new RedisNews(url, channel);
+    this.#news = new RedisNews(() => this.#connection.listen(), channel);
   }
 
   /** Waits until Redis answers for the first time, at most so long; without an answer the store goes on trying. */
@@ -113,7 +106,10 @@ export class RedisTokenStore implements TokenStore {
       }
     };
     const shares = Array.from({ length: shardCount }, (_, i) => Math.floor((limit + i) / shardCount));
-    await Promise.all(shares.map((share, i) => (share > 0 ? claimFrom((first + i) % shardCount, share) : undefined)));
+    const asked = shares.flatMap((share, i) => (share > 0 ? [claimFrom((first + i) % shardCount, share)] : []));
+    // A part of a cluster may be away: what the others gave is held for us, and nobody else renews it.
+    const failed = (await Promise.allSettled(asked)).filter((result) => result.status === 'rejected');
+    if (failed.length > 0 && failed.length === asked.length) throw failed[0]!.reason;
     return due;
   }
 
@@ -259,13 +255,14 @@ export class RedisTokenStore implements TokenStore {
     return this.#news.arrives();
   }
 
+  /** Whether commands are answered: in a cluster, those for every shard. */
   async ping(): Promise<boolean> {
-    return (await this.#redis.ping().catch(() => undefined)) === 'PONG';
+    const keys = Array.from({ length: shardCount }, (_, shard) => shardKeys(shard).due);
+    return this.#connection.serves(keys).catch(() => false);
   }
 
   async close(): Promise<void> {
     this.#news.close();
-    await this.#redis.quit().catch(() => undefined);
-    this.#redis.disconnect();
+    await this.#connection.close();
   }
 }

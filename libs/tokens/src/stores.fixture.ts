@@ -1,5 +1,6 @@
 import type { Clock } from '#providers';
 import { startRedis } from '../../../test/harness/redis';
+import { startRedisCluster } from '../../../test/harness/redis-cluster';
 import { MemoryTokenStore } from './memory-token-store';
 import { RedisTokenStore } from './redis-token-store';
 import { type Claim, minRestMs, type NewToken, type TokenStore } from './token-store';
@@ -37,8 +38,16 @@ export async function memoryBench(): Promise<Bench> {
   };
 }
 
-export async function redisBench(): Promise<Bench> {
-  const redis = await startRedis();
+export function redisBench(): Promise<Bench> {
+  return benchOn(startRedis());
+}
+
+export function clusterBench(): Promise<Bench> {
+  return benchOn(startRedisCluster());
+}
+
+async function benchOn(starting: Promise<{ url: string; stop(): Promise<void> }>): Promise<Bench> {
+  const redis = await starting;
   const clock = new TestClock();
   const store = new RedisTokenStore(redis.url, { clock });
   await store.ready(5_000);

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type Bench, claimedOf, memoryBench, redisBench, token } from './stores.fixture';
+import { type Bench, claimedOf, clusterBench, memoryBench, redisBench, token } from './stores.fixture';
 import { leaseMs, minRestMs, type News, type TokenStore } from './token-store';
 
 describe.each([
   ['memory', memoryBench],
   ['Redis', redisBench],
+  ['a Redis Cluster', clusterBench],
 ])('the token store in %s', (_, start) => {
   let bench: Bench;
   let store: TokenStore;

@@ -1,0 +1,145 @@
+import { Cluster, type Command, Redis, type RedisOptions } from 'ioredis';
+import { parseRedisUrl, type RedisAddress, type RedisLogin } from './redis-address';
+
+/** Redis that does not answer must not keep a caller waiting: it has a token in its cache, or gets a 503. */
+const commandTimeoutMs = 800;
+/** A cluster that is finding its new master is asked again in between. */
+const askAgainMs = 200;
+const ended = 'end';
+const soonAgainMs = (times: number): number => Math.min(50 * 2 ** times, 1_000);
+
+type Options = Omit<RedisOptions, 'replyMapping'>;
+
+/** Nothing is queued while there is no connection, nothing repeated: who asked is told at once. */
+const impatient = {
+  connectTimeout: 2_000,
+  socketTimeout: 2_000, // a connection that died in silence is given up, not waited for
+  disconnectTimeout: 200,
+  enableOfflineQueue: false,
+  autoResubscribe: false,
+};
+
+export interface RedisConnection {
+  /** For everything but listening. */
+  commands: Redis | Cluster;
+  /** A connection to listen on, which is not made again when it ends. In a cluster to any node: each has all the news. */
+  listen(): Redis;
+  /** Whether commands for these keys are answered, on whatever nodes they are. */
+  serves(keys: string[]): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** @throws InvalidRedisUrl */
+export function connectRedis(url: string): RedisConnection {
+  const address = parseRedisUrl(url);
+  if (address.kind === 'cluster') return connectCluster(address);
+  const commands = connectOne(address, {
+    commandTimeout: commandTimeoutMs,
+    maxRetriesPerRequest: 0,
+    retryStrategy: soonAgainMs,
+    // A master that became a replica, or lost its own, is left: whoever is asked for the master now knows another. In
+    // older versions the word stands amid the message of a script that failed.
+    reconnectOnError: ({ message }) => /\b(READONLY|MASTERDOWN)\b/.test(message),
+  });
+  let closed = false;
+  // The library gives up for good when a failover is told while it connects.
+  commands.on(ended, () => {
+    if (!closed) setTimeout(() => void commands.connect().catch(() => undefined), soonAgainMs(1));
+  });
+  return {
+    commands,
+    listen: () => {
+      const listener = connectOne(address, { retryStrategy: null });
+      return listener.on(ended, () => listener.disconnect()); // with it, what waits for news of a failover
+    },
+    serves: async () => (await commands.ping()) === 'PONG',
+    close: async () => {
+      closed = true;
+      await commands.quit().catch(() => undefined);
+      commands.disconnect();
+    },
+  };
+}
+
+function connectOne(address: Exclude<RedisAddress, { kind: 'cluster' }>, more: Options): Redis {
+  const options: Options = { ...impatient, ...more };
+  if (address.kind === 'single') return new Redis(address.url.reveal(), options);
+  const { sentinels, master, db, tls, login, sentinelLogin } = address;
+  const first = Math.floor(Math.random() * sentinels.length);
+  return new Redis({
+    ...options,
+    // Not all of a fleet ask the same one, nor the same one again.
+    ...{ sentinels: [...sentinels.slice(first), ...sentinels.slice(0, first)] },
+    ...{ name: master, role: 'master', db, ...credentials(login) },
+    ...(sentinelLogin?.username !== undefined && { sentinelUsername: sentinelLogin.username }),
+    ...(sentinelLogin && { sentinelPassword: sentinelLogin.password.reveal() }),
+    ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    sentinelCommandTimeout: commandTimeoutMs,
+    sentinelRetryStrategy: soonAgainMs,
+    // Tells of a new master while the old one still answers, as on the wrong side of a partition.
+    failoverDetector: true,
+    sentinelReconnectStrategy: () => 5_000,
+  });
+}
+
+/** The library limits the time of a command at a node, not that of finding one. */
+class ImpatientCluster extends Cluster {
+  override sendCommand(command: Command, ...rest: unknown[]): unknown {
+    command.setTimeout(commandTimeoutMs);
+    return super.sendCommand(command, ...(rest as []));
+  }
+}
+
+function connectCluster({ nodes, tls, login }: Extract<RedisAddress, { kind: 'cluster' }>): RedisConnection {
+  const ofNode: Options = { ...credentials(login), ...(tls && { tls: {} }) };
+  const { enableOfflineQueue: _, ...patience } = impatient;
+  const commands = new ImpatientCluster(nodes, {
+    redisOptions: { ...patience, ...ofNode, commandTimeout: commandTimeoutMs },
+    enableOfflineQueue: false,
+    clusterRetryStrategy: soonAgainMs,
+    retryDelayOnFailover: askAgainMs,
+    retryDelayOnClusterDown: askAgainMs,
+    maxRedirections: 5, // not sent for long after its caller was told that it failed
+    slotsRefreshInterval: 5_000,
+    scaleReads: 'master', // a replica may lag behind what was committed
+    dnsLookup: (host, done) => done(null, host), // at each connection, and certificates are for names
+  });
+  // "Failed to refresh slots cache" alone does not tell a wrong password from a cluster that is away.
+  commands.on('error', (error: Error & { lastNodeError?: unknown }) => {
+    error.cause ??= error.lastNodeError;
+  });
+  const listeners = new Map<string, Redis>();
+  // A node that leaves the cluster may live on, and hears nothing any more.
+  commands.on('-node', (node: Redis) => listeners.get(nameOf(node.options))?.disconnect());
+  let turn = Math.floor(Math.random() * 1_000);
+  return {
+    commands,
+    listen: () => {
+      const known = commands.nodes().map(({ options }) => ({ host: options.host!, port: options.port! }));
+      const candidates = known.length > 0 ? known : nodes;
+      const node = candidates[turn++ % candidates.length]!;
+      const listener = new Redis({ ...impatient, ...ofNode, ...node, retryStrategy: null });
+      listeners.set(nameOf(node), listener);
+      return listener.on(ended, () => {
+        if (listeners.get(nameOf(node)) === listener) listeners.delete(nameOf(node));
+      });
+    },
+    serves: async (keys) => {
+      await Promise.all(keys.map((key) => commands.exists(key)));
+      return true;
+    },
+    close: async () => {
+      await commands.quit().catch(() => undefined);
+      commands.disconnect();
+    },
+  };
+}
+
+function credentials(login?: RedisLogin): Options {
+  if (!login) return {};
+  return { ...(login.username !== undefined && { username: login.username }), password: login.password.reveal() };
+}
+
+function nameOf({ host, port }: Pick<RedisOptions, 'host' | 'port'>): string {
+  return `${host}:${port}`;
+}
