@@ -14,6 +14,8 @@ type Held = { claim: Claim; by: Version; since: number };
 interface Expected {
   queued: boolean;
   secretVersion: number;
+  /** The secret version that the store knows of. */
+  known: number;
   /** The claim that may commit, if any. */
   holder?: Held | undefined;
   generation: number;
@@ -64,7 +66,7 @@ describe('replicas of 0.1.0 and of this version on one Redis', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
         const ids = [randomUUID(), randomUUID(), randomUUID()];
-        const fresh = (): Expected => ({ queued: false, secretVersion: 0, generation: 0 });
+        const fresh = (): Expected => ({ queued: false, secretVersion: 0, known: 0, generation: 0 });
         const expected = new Map<string, Expected>(ids.map((id) => [id, fresh()]));
         const all: Held[] = [];
         const granted = (by: Version, claim: Claim, asked: number): void => {
@@ -86,6 +88,9 @@ describe('replicas of 0.1.0 and of this version on one Redis', () => {
             if (what === 'advance') advance(ms);
             if (what === 'enqueue') {
               await store.enqueue([{ clientId: id, secretVersion: client.secretVersion, dueInMs: pick }]);
+              // A version that was never heard of makes it due at once, whoever is at it.
+              if (client.holder && client.secretVersion > client.known) client.holder.since = 0;
+              client.known = client.secretVersion;
               client.queued = true;
             }
             if (what === 'claimDue') for (const claim of await claimDue(by)) granted(by, claim, asked);
@@ -101,7 +106,10 @@ describe('replicas of 0.1.0 and of this version on one Redis', () => {
                 durationMs: pick,
               } as typeof made);
               expect(outcome === 'fenced').toBe(of.holder !== held);
-              if (outcome === 'stored') of.generation = Number(held.claim.generation);
+              if (outcome === 'stored') {
+                of.generation = Number(held.claim.generation);
+                of.known = of.secretVersion;
+              }
             }
             if (what === 'postpone' && held) {
               const of = expected.get(held.claim.clientId)!;
@@ -120,7 +128,7 @@ describe('replicas of 0.1.0 and of this version on one Redis', () => {
             }
             if (what === 'change') {
               await store.change(id, ++client.secretVersion);
-              Object.assign(client, { holder: undefined, queued: true });
+              Object.assign(client, { holder: undefined, queued: true, known: client.secretVersion });
             }
             if (what === 'remove') {
               await store.remove(id);
