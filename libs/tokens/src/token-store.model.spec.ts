@@ -32,5 +32,5 @@ describe.each([
       }),
       { numRuns: 80, ...(Number.isInteger(seed) && { seed }) },
     );
-  });
+  }, 120_000);
 });

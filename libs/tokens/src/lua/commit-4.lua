@@ -34,8 +34,7 @@ local interval = tonumber(ARGV[15])
 -- c claim, m minimum secret version, r serve until (Redis clock), v secret version, f failures, l servable life,
 -- u serve until (committer's clock), k margin, p fingerprint, n not before, y the last attempts that went well, j where
 -- they go once they are ten, w when the last one was, seconds
-local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p', 'n', 'y', 'j',
-  'w')
+local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p', 'n', 'y', 'j', 'w')
 if state[1] ~= ARGV[2] then return { 'fenced', 0 } end
 local failed = tonumber(state[5] or 0) > 0
 local news = (failed or not state[3]) and 1 or 0
@@ -70,10 +69,11 @@ local at = math.floor(now / 1000)
 local since = math.max(0, math.min(8388607, at - tonumber(state[13] or at)))
 local took = math.min(255, math.floor(math.log(ARGV[17] + 1) * 23 + 0.5))
 local past, slot = state[11] or '', tonumber(state[12] or 0)
-local fields = { 'h', 0, 'q', ARGV[18], 'w', at }
+local fields = { 'h', '0', 'q', ARGV[18], 'w', at }
 local function put(name, value)
-  fields[#fields + 1] = name
-  fields[#fields + 1] = value
+  local last = #fields
+  fields[last + 1] = name
+  fields[last + 2] = value
 end
 if #past >= 40 then
   put('y' .. slot, past)
@@ -81,6 +81,11 @@ if #past >= 40 then
   past = ''
 end
 put('y', past .. struct.pack('>I4', (keep and 2147483648 or 0) + since * 256 + took))
+local function end_failures()
+  put('f', '0')
+  put('x', '0')
+  put('e', '')
+end
 if interval > 0 then
   put('a', now + interval)
   put('i', interval)
@@ -96,9 +101,7 @@ if keep then
   put('n', now + math.min(again, 300000))
   -- A token that is not served any more, though the provider still gives it, ends no series of failures.
   if stored > now then
-    put('f', 0)
-    put('x', 0)
-    put('e', '')
+    if failed then end_failures() end
     if troubled then redis.call('ZREM', KEYS[3], ARGV[1]) end
   end
   redis.call('HSET', KEYS[2], unpack(fields))
@@ -114,10 +117,21 @@ if same then
   if cut > 0 then renew_in = math.max(interval, next_known or math.min(renew_in, math.max(1000, runway * 0.65))) end
 end
 if ARGV[16] ~= '' and not same and (stored <= now or failed) then renew_in = math.max(interval, tonumber(ARGV[16])) end
+put('g', ARGV[2])
+put('u', wall)
+put('r', now + runway)
+-- What stays as it was is not written again; that is most of it.
+if state[4] ~= ARGV[3] then put('v', ARGV[3]) end
+if state[2] ~= ARGV[3] then put('m', ARGV[3]) end
+local life, rest, first = math.min(tonumber(ARGV[7]), runway), ends - now - runway, ARGV[12]:match('%S+') or ''
+if tonumber(state[6] or -1) ~= life then put('l', life) end
+if margin ~= rest or not state[8] then put('k', rest) end
+if (state[9] or '') ~= first then put('p', first) end
+local not_before = renew_in > runway and now + renew_in or 0
+if tonumber(state[10] or 0) ~= not_before then put('n', not_before) end
+if failed then end_failures() end
 redis.call('SET', KEYS[4], ARGV[4], 'PX', math.max(1, runway))
-redis.call('HSET', KEYS[2], 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', wall, 'r', now + runway,
-  'l', math.min(tonumber(ARGV[7]), runway), 'k', ends - now - runway, 'p', ARGV[12]:match('%S+') or '',
-  'n', renew_in > runway and now + renew_in or 0, 'f', 0, 'x', 0, 'e', '', unpack(fields))
+redis.call('HSET', KEYS[2], unpack(fields))
 redis.call('ZADD', KEYS[1], now + renew_in, ARGV[1])
 if troubled then redis.call('ZREM', KEYS[3], ARGV[1]) end
 redis.call('PUBLISH', ARGV[9], 'renewed ' .. ARGV[1] .. ' ' .. ARGV[2])
