@@ -4,7 +4,7 @@ import { createDatabase, type TestDatabase } from '../../../test/harness/databas
 import { Clients } from './clients';
 import { type Database, openDatabase, postgresAdapter } from './database';
 import { Definitions, type DefinitionVersion } from './definitions';
-import { Events } from './events';
+import { Events, recordCondition } from './events';
 import { type RenewalHour, RenewalHours } from './renewal-hours';
 import { Retention } from './retention';
 
@@ -112,33 +112,26 @@ describe('the history', () => {
     expect(seen).toEqual([...all]);
   }, 60_000);
 
-  it('keeps nobody waiting for a process that stopped in the middle of a change', async () => {
-    const [frozen, other] = [await register(), await register()];
-    const slow = openDatabase(postgresAdapter(testDatabase.url));
+  it('keeps nobody waiting for a process that was frozen in the middle of a change, but for 5 s', async () => {
+    const { id, name } = await register();
     let thaw = (): void => undefined;
-    const held = new Promise<void>((resolve) => (thaw = resolve));
-    const inserted = new Promise<void>((resolve, reject) => {
-      const stuck = slow.$extends({
-        query: {
-          $allModels: {},
-          $executeRaw: async ({ args, query }) => {
-            const result = await query(args);
-            resolve();
-            await held;
-            return result;
-          },
+    const frozen = new Promise<void>((resolve) => (thaw = resolve));
+    let stuck: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((inserted, failed) => {
+      stuck = db.$transaction(
+        async (tx) => {
+          await recordCondition(tx, { id, name, provider: 'capillary', was: 'fresh', condition: 'disabled' });
+          inserted();
+          await frozen;
         },
-      });
-      const definitions = new Definitions(db, new Attestations(ring), loadPresets());
-      const process = new Clients(stuck as unknown as Database, new Vault(ring), definitions);
-      process.setEnabled(frozen.name, false, by).catch(reject);
+        { timeout: 60_000 },
+      );
+      stuck.catch(failed);
     });
-    inserted.catch(() => undefined);
-    await inserted;
-    await become(other.id, 'failing', 'down');
-    expect(await eventsOf(other.name)).toHaveLength(1);
+    await become(id, 'failing', 'down');
     thaw();
-    await slow.$disconnect();
+    await expect(stuck).rejects.toThrow();
+    expect((await eventsOf(name)).map(({ detail }) => detail)).toMatchObject([{ condition: 'failing' }]);
   }, 30_000);
 
   it('has one event for each change of a breaker, however many replicas saw it', async () => {
