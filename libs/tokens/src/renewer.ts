@@ -130,6 +130,8 @@ export class Renewer {
       ...(nextBeforeEndMs !== undefined && { nextBeforeEndMs }),
       ...(renew.single_live && { endsOthers: true }),
       minIntervalMs,
+      durationMs: elapsedMs,
+      ...(issued.providerRequestId && { providerRequestId: issued.providerRequestId }),
     });
     if (outcome === 'outdated') clients.drop(claim.clientId);
     if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
@@ -144,12 +146,13 @@ export class Renewer {
   async #fail(
     claim: Claim,
     client: RenewableClient | undefined,
-    lastFailure: LastFailure,
+    failure: LastFailure,
     { durationMs, asked }: { durationMs: number; asked: boolean },
   ): Promise<void> {
     const { store, events, random, clients } = this.parts;
     const { clientId } = claim;
     const provider = client?.provider ?? 'unknown';
+    const lastFailure = { ...failure, durationMs: Math.round(durationMs) };
     const before = await store.read(clientId);
     const attempts = {
       failures: before.failures + 1,
@@ -172,7 +175,7 @@ export class Renewer {
     events.renewalFailed({
       clientId,
       provider,
-      failure: lastFailure,
+      failure,
       nextAttemptInMs,
       durationMs,
       ...(claim.latenessMs !== undefined && { latenessMs: claim.latenessMs }),

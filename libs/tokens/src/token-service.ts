@@ -100,7 +100,7 @@ export class TokenService {
     if (this.#claiming || this.#stopped || free <= 0) return 0;
     this.#claiming = true;
     try {
-      const claims = await this.#store.claimDue(free);
+      const { claims } = await this.#store.claimDue(free);
       for (const claim of claims) void this.#renewer.renew(claim);
       return claims.length;
     } finally {
