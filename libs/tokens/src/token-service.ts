@@ -8,7 +8,7 @@ import type { Random } from './renewal-policy';
 import { Renewer, type RequestToken } from './renewer';
 import { openStored } from './sealed-token';
 import { runwayMs, type ServableToken, TokenCache, toldMs } from './token-cache';
-import { type ClientState, leaseMs, type News, type Overview, type TokenStore } from './token-store';
+import { type Attempt, type ClientState, leaseMs, type News, type Overview, type TokenStore } from './token-store';
 
 const maxInFlight = 200;
 const waitForHolderMs = 2_000;
@@ -157,6 +157,31 @@ export class TokenService {
 
   states(clientIds: string[]): Promise<ClientState[]> {
     return this.#store.readMany(clientIds);
+  }
+
+  /** The last 50 attempts to renew, newest first. */
+  attempts(clientId: string): Promise<Attempt[]> {
+    return this.#store.attempts(clientId);
+  }
+
+  /** An admin wants a new token now, whatever is planned; the provider's limits are kept. @throws when the store fails */
+  async renewNow(
+    clientId: string,
+  ): Promise<{ outcome: 'renewed' | 'failed' | 'held' | 'not_yet'; retryAfterSeconds?: number }> {
+    const { token } = await this.#store.read(clientId);
+    const answer = await this.#store.claimOne(clientId, token?.generation, 0);
+    if (answer.outcome === 'resting') {
+      return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(answer.waitMs / 1_000) };
+    }
+    if (answer.outcome === 'held') return { outcome: 'held' };
+    if (answer.outcome === 'claimed') await this.#renewer.renew(answer.claim);
+    const after = await this.#store.read(clientId);
+    return { outcome: after.failures > 0 ? 'failed' : 'renewed' };
+  }
+
+  /** Breakers of this process that are not closed. */
+  breakers(): { provider: string; origin: string; state: 'closed' | 'half_open' | 'open' }[] {
+    return [];
   }
 
   overview(next: number): Promise<Overview> {
