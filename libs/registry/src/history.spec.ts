@@ -130,7 +130,7 @@ describe('the history', () => {
     });
     await become(id, 'failing', 'down');
     thaw();
-    await expect(stuck).rejects.toThrow(/terminat|closed|timeout/i);
+    await expect(stuck).rejects.toThrow(/terminat|closed|timeout|connection error/i);
     expect((await eventsOf(name)).map(({ detail }) => detail)).toMatchObject([{ condition: 'failing' }]);
   }, 30_000);
 
