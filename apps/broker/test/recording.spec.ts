@@ -108,13 +108,21 @@ describe('the stream of events', () => {
   let stream: EventStream;
   let may: boolean;
   let asked: number;
+  /** What was read for who brings the number 0 arrives only after this. */
+  let held: Promise<void> | undefined;
 
   /** Without Fastify: a listener's request, its body, its end. */
   async function serve(limits: ConstructorParameters<typeof EventStream>[2] = {}): Promise<string> {
     const events = new Events(db);
-    const counted = { newest: () => events.newest(), list: (request: never) => (asked++, events.list(request)) };
-    [may, asked] = [true, 0];
-    stream = new EventStream(counted as unknown as Events, createLogger('silent'), {
+    const list: Events['list'] = async (request) => {
+      asked++;
+      const page = await events.list(request);
+      if (request.after === '0') await held;
+      return page;
+    };
+    const counted = { newest: () => events.newest(), list };
+    [may, asked, held] = [true, 0, undefined];
+    stream = new EventStream(counted, createLogger('silent'), {
       pollMs: 20,
       beatMs: 50,
       ...limits,
@@ -162,6 +170,24 @@ describe('the stream of events', () => {
       listener.leave();
     }
   }, 30_000);
+
+  it('tells what was told to the others between the query for what was before and its answer', async () => {
+    const url = await serve();
+    await add(1);
+    const first = await listen(url);
+    let release = (): void => undefined;
+    held = new Promise((resolve) => (release = resolve));
+    const before = asked;
+    const second = await listen(`${url}?after=0`);
+    await until(async () => asked, (now) => now > before + 3); // prettier-ignore
+    await add(1);
+    await first.hears((heard) => heard.length === 1);
+    release();
+    const expected = await all();
+    await second.hears((heard) => heard.length >= 2);
+    expect(second.heard.map(({ id }) => id)).toEqual(expected);
+    for (const { leave } of [first, second]) leave();
+  });
 
   it('tells who brings no number what happens from now on', async () => {
     const url = await serve();
