@@ -2,7 +2,19 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, Reflector } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { createTokenRequester, loadPresets, systemClock } from '#providers';
-import { Access, AdminKeys, Audit, Clients, Definitions, Grants, LoadedClients, Services } from '#registry';
+import {
+  Access,
+  AdminKeys,
+  Audit,
+  Clients,
+  Definitions,
+  Events,
+  Grants,
+  LoadedClients,
+  RenewalHours,
+  Retention,
+  Services,
+} from '#registry';
 import { TokenService } from '#tokens';
 import { ApiKeys, Attestations, Vault } from '#vault';
 import { AdminKeysController } from './admin/admin-keys.controller';
@@ -13,17 +25,24 @@ import { ConnectionTestsController } from './admin/connection-tests.controller';
 import { GrantsController } from './admin/grants.controller';
 import { ProvidersController } from './admin/providers.controller';
 import { Registration } from './admin/registration';
+import { RenewalsController } from './admin/renewals.controller';
 import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
 import { Authenticator } from './auth/authenticator';
 import type { Config } from './config';
 import type { Logger } from './logger';
+import { BreakerRecorder } from './ops/breaker-recorder';
 import { ConditionRecorder } from './ops/condition-recorder';
+import { EventStream } from './ops/event-stream';
+import { EventsController } from './ops/events.controller';
 import { HealthController } from './ops/health.controller';
+import { HourRecorder } from './ops/hour-recorder';
 import { Metrics } from './ops/metrics';
 import { Readiness } from './ops/readiness';
 import { RecordSchedule } from './ops/record.schedule';
+import { RenewalHoursController } from './ops/renewal-hours.controller';
 import { RenewalLog } from './ops/renewal-log';
+import { RetentionSchedule } from './ops/retention.schedule';
 import { SummaryController } from './ops/summary.controller';
 import { ProblemFilter } from './problem.filter';
 import { RenewalSchedule } from './renewal.schedule';
@@ -48,9 +67,12 @@ export const controllers = [
   AuditController,
   ClientsController,
   ConnectionTestsController,
+  EventsController,
   GrantsController,
   HealthController,
   ProvidersController,
+  RenewalHoursController,
+  RenewalsController,
   ServicesController,
   SummaryController,
 ];
@@ -72,10 +94,14 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const adminKeys = new AdminKeys(database, apiKeys);
   const access = new Access(database);
   const audit = new Audit(database);
+  const events = new Events(database);
+  const hours = new RenewalHours(database);
   const authenticator = new Authenticator(access, apiKeys);
 
   const metrics: Metrics = new Metrics({ providers: [...presets.keys()], clients, tokens: () => tokens });
   const conditions = new ConditionRecorder(clients);
+  const breakers = new BreakerRecorder(events);
+  const recordedHours = new HourRecorder(hours);
   const tokens: TokenService = new TokenService({
     store,
     vault,
@@ -87,7 +113,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     loadClients: (ids) => loaded.loadMany(ids),
     active: loaded,
     renews: config.roles.has('renew'),
-    observers: [metrics, conditions, new RenewalLog(logger)],
+    observers: [metrics, conditions, breakers, recordedHours, new RenewalLog(logger)],
   });
 
   const registration = new Registration({ clients, loaded, definitions, tokens, requestToken, allowedOrigins, logger });
@@ -95,7 +121,10 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
   const readiness = new Readiness({ store, pingDatabase, pendingMigrations: storage.pendingMigrations });
   const renewals = new RenewalSchedule(tokens, config.roles, logger);
-  const records = new RecordSchedule(conditions, clients, tokens, authenticator, access, logger);
+  const recorders = [conditions, breakers, recordedHours] as const;
+  const records = new RecordSchedule(...recorders, clients, tokens, authenticator, access, logger);
+  const retention = new RetentionSchedule(new Retention(database), logger);
+  const stream = new EventStream(events, logger);
 
   const provide = <T extends object>(part: T): { provide: new (...args: never[]) => T; useValue: T } => ({
     provide: part.constructor as new (...args: never[]) => T,
@@ -108,6 +137,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
       ...[registration, connectionTests, new Grants(database), audit, renewals, records].map(provide),
+      ...[events, hours, stream, retention].map(provide),
       {
         provide: APP_GUARD,
         useFactory: (reflector: Reflector) => new AccessGuard(reflector, authenticator),

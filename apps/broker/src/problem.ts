@@ -128,6 +128,11 @@ export const problemTypes = {
     title: 'The secret inputs must be given again',
     hint: 'A stored secret never goes to a host, or into an answer, that it was not given for.',
   },
+  stream_unavailable: {
+    status: 503,
+    title: 'No further listener can be taken',
+    hint: 'Listen at another replica, or read pages: "Accept: application/json".',
+  },
   throttled: { status: 503, title: 'The provider asks to be left alone for a while' },
   token_unavailable: { status: 503, title: 'There is no token that may be served now' },
   unauthenticated: {

@@ -42,8 +42,10 @@ describe('what ops sees', () => {
     expect(body.total).toBe(5);
     expect(body.queue).toEqual({ depth: 4, due: expect.any(Number) });
     expect(body.least_runway).toHaveLength(2);
-    expect(body.least_runway).toContainEqual({ client: 'down', runway_seconds: 0 });
-    expect(body.least_runway).toContainEqual({ client: 'refused', runway_seconds: 0 });
+    const why = { runway_seconds: 0, at: expect.any(String), reason: expect.any(String) };
+    expect(body.least_runway).toContainEqual({ client: 'down', condition: 'failing', ...why });
+    expect(body.least_runway).toContainEqual({ client: 'refused', condition: 'credentials_refused', ...why });
+    expect(body.providers).toEqual([]);
     const dates = body.next_renewals.map((row: { at: string }) => Date.parse(row.at));
     expect(dates).toEqual([...dates].sort((a, b) => a - b));
     expect(dates).toHaveLength(4);

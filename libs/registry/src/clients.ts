@@ -3,6 +3,7 @@ import { type By, record } from './audit';
 import type { Database, Transaction } from './database';
 import { type Definitions, hold } from './definitions';
 import { AlreadyExists, isUniqueViolation, NotFound, VersionMismatch } from './errors';
+import { recordCondition, recordConditions } from './events';
 import type { Client as ClientRow, Prisma } from './generated/client';
 import { type Page, pageOf, type PageRequest } from './page';
 import { type Inputs, sealInputs } from './sealed-inputs';
@@ -45,6 +46,9 @@ export interface ClientFilter {
   /** Part of the name. */
   q?: string;
 }
+
+/** One statement takes no longer than others can wait for it. */
+const conditionsAtATime = 5_000;
 
 /** The registered key/secret pairs. */
 export class Clients {
@@ -149,13 +153,19 @@ export class Clients {
   async setEnabled(name: string, enabled: boolean, by: By): Promise<ClientRecord & { changed: boolean }> {
     return this.db.$transaction(async (tx) => {
       const condition = enabled ? 'renewing' : 'disabled';
+      const [before] = await tx.$queryRaw<{ condition: string }[]>`
+        SELECT condition FROM clients WHERE name = ${name} FOR UPDATE`;
+      if (!before) throw new NotFound('client', name);
       // Whatever else is being changed: a client that has to be stopped is stopped.
       const { count } = await tx.client.updateMany({
         where: { name, enabled: !enabled },
         data: { enabled, condition, reason: null, conditionSince: new Date(), version: { increment: 1 } },
       });
       const row = await one(tx, name);
-      if (count > 0) await record(tx, by, enabled ? 'client.enabled' : 'client.disabled', `client:${name}`);
+      if (count > 0) {
+        await record(tx, by, enabled ? 'client.enabled' : 'client.disabled', `client:${name}`);
+        await recordCondition(tx, { ...row, was: before.condition });
+      }
       return { ...toRecord(row), changed: count > 0 };
     });
   }
@@ -177,9 +187,11 @@ export class Clients {
     return this.db.client.findMany({ where, select: { id: true, condition: true }, take: limit });
   }
 
-  async namesOf(ids: string[]): Promise<Map<string, string>> {
-    const rows = await this.db.client.findMany({ where: { id: { in: ids } }, select: { id: true, name: true } });
-    return new Map(rows.map((row) => [row.id, row.name]));
+  /** Of those that there are, by id: what they are called, and how they were when that last changed. */
+  async conditionsOf(ids: string[]): Promise<Map<string, Pick<ClientRecord, 'name' | 'condition' | 'reason'>>> {
+    const select = { id: true, name: true, condition: true, reason: true };
+    const rows = await this.db.client.findMany({ where: { id: { in: ids } }, select });
+    return new Map(rows.map((row) => [row.id, row]));
   }
 
   async countByCondition(): Promise<Map<string, number>> {
@@ -187,20 +199,15 @@ export class Clients {
     return new Map(rows.map((row) => [row.condition, row._count]));
   }
 
-  /** Writes the conditions that changed, many at once; of clients that were disabled meanwhile, none. */
+  /** Writes the conditions that changed, with their events, many at once; of clients that were disabled meanwhile, none. */
   async recordConditions(changes: Map<string, { condition: string; reason?: string }>): Promise<void> {
-    if (changes.size === 0) return;
-    const ids = [...changes.keys()];
-    const conditions = [...changes.values()].map((change) => change.condition);
     // PostgreSQL takes no NUL, and one of all the reasons would keep every condition from being written.
-    const reasons = [...changes.values()].map((change) => change.reason?.replaceAll('\0', ' ') ?? null);
-    await this.db.$executeRaw`
-      UPDATE clients
-      SET condition = n.condition, reason = n.reason,
-          condition_since = CASE WHEN clients.condition = n.condition THEN condition_since ELSE now() END
-      FROM unnest(${ids}::uuid[], ${conditions}::text[], ${reasons}::text[]) AS n(id, condition, reason)
-      WHERE clients.id = n.id AND clients.enabled
-        AND (clients.condition, clients.reason) IS DISTINCT FROM (n.condition, n.reason)`;
+    const rows = [...changes].map(([id, { condition, reason }]) => {
+      return { id, condition, reason: reason?.replaceAll('\0', ' ') ?? null };
+    });
+    for (let at = 0; at < rows.length; at += conditionsAtATime) {
+      await recordConditions(this.db, rows.slice(at, at + conditionsAtATime));
+    }
   }
 }
 

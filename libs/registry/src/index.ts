@@ -7,8 +7,11 @@ export { Definitions, type DefinitionVersion, type ListedProvider, type VersionR
 export { openEmbedded } from './embedded-database';
 export { AlreadyExists, databaseFault, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
 export type { DefinitionUnusable, LastAdminKey, NotFound, ProviderInUse, ProviderIsPreset } from './errors';
+export { type BreakerChange, type EventRecord, Events } from './events';
 export { type Granted, type GrantRecord, Grants } from './grants';
 export { LoadedClients } from './loaded-clients';
 export type { Page } from './page';
+export { type RenewalHour, RenewalHours } from './renewal-hours';
+export { Retention, retentionDays } from './retention';
 export type { Inputs } from './sealed-inputs';
 export { type KeyRecord, Services } from './services';

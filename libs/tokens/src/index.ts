@@ -1,6 +1,6 @@
 export { type Condition, conditionOf, conditions } from './condition';
 export { TokenUnavailable } from './errors';
-export type { TokenEvent, TokenEvents } from './events';
+export type { RenewalEvent, TokenEvent, TokenEvents } from './events';
 export { MemoryTokenStore } from './memory-token-store';
 export { InvalidRedisUrl, parseRedisUrl } from './redis-address';
 export { RedisTokenStore } from './redis-token-store';

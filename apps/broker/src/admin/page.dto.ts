@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsInt, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
@@ -7,19 +8,31 @@ import { Optional } from './name';
 
 const defaultLimit = 50;
 
+/** How many items a page has at most. */
+export const IsLimit = (maximum: number, byDefault: number): PropertyDecorator =>
+  applyDecorators(
+    ApiPropertyOptional({ minimum: 1, maximum, default: byDefault }),
+    Transform(({ value }) => (/^\d+$/.test(String(value)) ? Number(value) : value)),
+    IsInt({ message: 'limit must be a whole number' }),
+    Min(1),
+    Max(maximum),
+  );
+
+/** What was told as `next_cursor`. */
+export const IsCursor = (): PropertyDecorator =>
+  applyDecorators(
+    ApiPropertyOptional({ description: '`next_cursor` of the page before.' }),
+    Optional(),
+    IsString(),
+    MaxLength(400),
+    Matches(/^[A-Za-z0-9_-]+$/, { message: 'cursor must be a next_cursor that was returned' }),
+  );
+
 export class PageQuery {
-  @ApiPropertyOptional({ minimum: 1, maximum: 200, default: defaultLimit })
-  @Transform(({ value }) => (/^\d+$/.test(String(value)) ? Number(value) : value))
-  @IsInt({ message: 'limit must be a whole number' })
-  @Min(1)
-  @Max(200)
+  @IsLimit(200, defaultLimit)
   limit = defaultLimit;
 
-  @ApiPropertyOptional({ description: '`next_cursor` of the page before.' })
-  @Optional()
-  @IsString()
-  @MaxLength(400)
-  @Matches(/^[A-Za-z0-9_-]+$/, { message: 'cursor must be a next_cursor that was returned' })
+  @IsCursor()
   cursor?: string;
 }
 

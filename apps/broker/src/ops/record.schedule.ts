@@ -1,18 +1,24 @@
-import { Injectable } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Access, Clients } from '#registry';
 import { conditionOf, TokenService } from '#tokens';
 import { Authenticator } from '../auth/authenticator';
 import type { Logger } from '../logger';
+import { BreakerRecorder } from './breaker-recorder';
 import { ConditionRecorder } from './condition-recorder';
+import { HourRecorder } from './hour-recorder';
 
 const mendAtOnce = 1_000;
+/** The database may be what is away; the process has to end all the same. */
+const lastWordsMs = 1_500;
 
 /** What requests and renewals leave behind, written for many of them at once and never while they wait. */
 @Injectable()
-export class RecordSchedule {
+export class RecordSchedule implements BeforeApplicationShutdown {
   constructor(
     private readonly conditions: ConditionRecorder,
+    private readonly breakers: BreakerRecorder,
+    private readonly hours: HourRecorder,
     private readonly clients: Clients,
     private readonly tokens: TokenService,
     private readonly authenticator: Authenticator,
@@ -23,6 +29,20 @@ export class RecordSchedule {
   @Interval(1_000)
   async recordConditions(): Promise<void> {
     await this.conditions.flush().catch((error: unknown) => this.#failed(error, 'conditions'));
+    await this.breakers.flush().catch((error: unknown) => this.#failed(error, 'changes of breakers'));
+  }
+
+  @Interval(60_000)
+  async recordHours(): Promise<void> {
+    await this.hours.flush().catch((error: unknown) => this.#failed(error, 'the renewals of the hour'));
+  }
+
+  /** What was gathered since the last time; the renewals that were running have ended before. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const written = Promise.all([this.recordConditions(), this.recordHours(), this.recordUses()]);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, lastWordsMs)));
+    await Promise.race([written, late]).finally(() => clearTimeout(timer));
   }
 
   @Interval(10_000)

@@ -23,19 +23,26 @@ export class SummaryController {
   async summary(): Promise<SummaryView> {
     const [counts, overview] = await Promise.all([this.clients.countByCondition(), this.tokens.overview(shown)]);
     const ids = [...overview.next, ...overview.leastRunway].map(({ clientId }) => clientId);
-    const names = await this.clients.namesOf(ids);
+    const clients = await this.clients.conditionsOf(ids);
     const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
     return {
       clients: Object.fromEntries(conditions.map((condition) => [condition, counts.get(condition) ?? 0])),
       total: [...counts.values()].reduce((sum, count) => sum + count, 0),
       queue: { depth: overview.depth, due: overview.due },
       least_runway: overview.leastRunway.flatMap(({ clientId, runwayMs }) => {
-        const client = names.get(clientId);
-        return client === undefined ? [] : [{ client, runway_seconds: Math.max(0, Math.floor(runwayMs / 1_000)) }];
+        const client = clients.get(clientId);
+        if (!client) return [];
+        const { name, condition, reason } = client;
+        const left = Math.max(0, runwayMs);
+        const why = { condition, ...(reason !== null && { reason }) };
+        return [{ client: name, runway_seconds: Math.floor(left / 1_000), at: at(left), ...why }];
       }),
       next_renewals: overview.next.flatMap(({ clientId, dueInMs }) => {
-        const client = names.get(clientId);
-        return client === undefined ? [] : [{ client, at: at(dueInMs) }];
+        const client = clients.get(clientId);
+        return client === undefined ? [] : [{ client: client.name, at: at(dueInMs) }];
+      }),
+      providers: this.tokens.breakers().flatMap(({ provider, origin, state }) => {
+        return state === 'closed' ? [] : [{ provider, origin, breaker: state }];
       }),
     };
   }

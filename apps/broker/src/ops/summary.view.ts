@@ -1,4 +1,5 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { conditions } from '#tokens';
 
 class QueueView {
   @ApiProperty({ description: 'Clients in the renewal queue.' })
@@ -14,6 +15,26 @@ class RunwayView {
 
   @ApiProperty({ description: 'Seconds until its token stops being servable; 0 when it has.' })
   runway_seconds: number;
+
+  @ApiProperty({ format: 'date-time', description: 'When that is; now where it has.' })
+  at: string;
+
+  @ApiProperty({ enum: conditions, description: 'A second or so behind.' })
+  condition: string;
+
+  @ApiPropertyOptional({ description: 'Why.' })
+  reason?: string;
+}
+
+class BreakerView {
+  @ApiProperty()
+  provider: string;
+
+  @ApiProperty({ description: 'The hosts that are not asked.' })
+  origin: string;
+
+  @ApiProperty({ enum: ['open', 'half_open'], description: '`half_open`: one request at a time tries.' })
+  breaker: string;
 }
 
 class NextRenewalView {
@@ -47,4 +68,10 @@ export class SummaryView {
 
   @ApiProperty({ type: [NextRenewalView] })
   next_renewals: NextRenewalView[];
+
+  @ApiProperty({
+    type: [BreakerView],
+    description: 'Providers that this replica does not ask, since they fail too often.',
+  })
+  providers: BreakerView[];
 }

@@ -1,0 +1,297 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { runSql } from '../../../test/harness/database';
+import { ask, type Fleet, startFleet, until } from './fleet';
+import { listen } from './listening';
+
+const adminHeader = (fleet: Fleet) => ({ authorization: `Bearer ${fleet.env['BOOTSTRAP_ADMIN_KEY']}` });
+
+describe('the history for people', () => {
+  let fleet: Fleet;
+  let viewer: Record<string, string>;
+  const url = (path: string, broker = 0) => `${fleet.brokers[broker]!.url}${path}`;
+  const sql = (text: string) => runSql(fleet.database.url, text);
+  const fail = (name: string, modes: object) => fleet.control('PUT', `/clients/key-of-${name}/modes`, modes);
+  const heal = (name: string) => fleet.control('DELETE', `/clients/key-of-${name}/modes`);
+
+  beforeAll(async () => {
+    fleet = await startFleet(2);
+    const { body } = await fleet.admin('POST', '/v1/admin-keys', { name: 'viewer', role: 'viewer' });
+    viewer = { authorization: `Bearer ${body.key}` };
+  });
+  afterAll(() => fleet.stop());
+
+  describe('attempts', () => {
+    it('of a client are told, the newest first, and a viewer may read them', async () => {
+      await fleet.register('tried');
+      await fleet.admin('POST', '/v1/clients/tried/renewals');
+      await fail('tried', { outage: { status: 503 } });
+      await fleet.admin('POST', '/v1/clients/tried/renewals');
+      const { status, body } = await ask(url('/v1/clients/tried/renewals', 1), 'GET', undefined, viewer);
+      expect(status).toBe(200);
+      expect(body.items[0]).toMatchObject({
+        ...{ outcome: 'failed', reason: 'provider_unavailable', provider_status: 503 },
+        ...{ at: expect.stringMatching(/Z$/), duration_ms: expect.any(Number), message: expect.any(String) },
+      });
+      expect(body.items.slice(1).map(({ outcome }: { outcome: string }) => outcome)).toEqual(['renewed', 'renewed']);
+      await heal('tried');
+    });
+
+    it('are none of a client that is not there', async () => {
+      expect((await fleet.admin('GET', '/v1/clients/nobody/renewals')).status).toBe(404);
+      expect((await fleet.admin('POST', '/v1/clients/nobody/renewals')).status).toBe(404);
+    });
+  });
+
+  describe('renew now', () => {
+    it('fetches a new token, tells what came of it, and stands in the audit', async () => {
+      await fleet.register('eager');
+      const key = await fleet.service('eager-reader', 'eager');
+      const before = (await fleet.token('eager', key)).body.access_token;
+      const answer = await fleet.admin('POST', '/v1/clients/eager/renewals');
+      expect(answer).toMatchObject({
+        status: 200,
+        body: { outcome: 'renewed', condition: 'fresh', last_attempt: { outcome: 'renewed' } },
+      });
+      expect(answer.body.runway_seconds).toBeGreaterThan(200);
+      expect((await fleet.calls('eager')).calls).toBe(2);
+      await until(
+        () => fleet.token('eager', key),
+        ({ body }) => body.access_token !== before,
+      );
+      const audit = (await fleet.admin('GET', '/v1/audit?target=client:eager')).body.items;
+      expect(audit[0]).toMatchObject({ action: 'client.renewal_requested', actor: 'admin:bootstrap' });
+    });
+
+    it('says so where the provider refuses, with 200', async () => {
+      await fleet.register('refused');
+      await fail('refused', { flapping_refusal: { every: 1 } });
+      expect(await fleet.admin('POST', '/v1/clients/refused/renewals')).toMatchObject({
+        status: 200,
+        body: {
+          outcome: 'failed',
+          condition: 'failing',
+          last_attempt: { outcome: 'failed', reason: 'credentials_refused' },
+        },
+      });
+      await heal('refused');
+    });
+
+    it('is refused of a disabled client, without a call or an audit entry', async () => {
+      await fleet.register('off');
+      await fleet.admin('POST', '/v1/clients/off/disable');
+      const answer = await fleet.admin('POST', '/v1/clients/off/renewals');
+      expect(answer).toMatchObject({ status: 409, body: { code: 'client_disabled' } });
+      expect((await fleet.calls('off')).calls).toBe(1);
+      expect(
+        await sql(`SELECT 1 FROM audit_entries WHERE action = 'client.renewal_requested' AND target = 'client:off'`),
+      ).toEqual([]);
+    });
+  });
+
+  describe('events', () => {
+    it('reach a viewer who listens at another replica, once each and in order', async () => {
+      const listener = await listen(url('/v1/events', 1), viewer);
+      expect(listener.status).toBe(200);
+      expect(listener.headers.get('content-type')).toContain('text/event-stream');
+      await fleet.register('moody');
+      await fail('moody', { outage: { status: 500 } });
+      await fleet.admin('POST', '/v1/clients/moody/renewals');
+      await listener.hears((heard) => heard.some(({ data }) => data.client === 'moody'));
+      await heal('moody');
+      await fleet.admin('POST', '/v1/clients/moody/disable');
+      const of = (client: string) => listener.heard.filter(({ data }) => data.client === client);
+      await listener.hears(() => of('moody').length >= 2);
+      expect(listener.text()).toMatch(/^retry: \d+\n\n/);
+      expect(of('moody')).toMatchObject([
+        {
+          event: 'client.condition_changed',
+          data: {
+            provider: 'capillary',
+            detail: { condition: 'failing', before: 'fresh', reason: expect.any(String) },
+          },
+        },
+        { data: { detail: { condition: 'disabled', before: 'failing' } } },
+      ]);
+      expect(of('moody').every(({ id, data, event }) => id === data.seq && event === data.kind)).toBe(true);
+      const ids = listener.heard.map(({ id }) => BigInt(id));
+      expect(ids).toEqual([...ids].sort((a, b) => (a < b ? -1 : 1)));
+      listener.leave();
+    });
+
+    it('that happened while nobody listened are told from Last-Event-ID on, and then what happens', async () => {
+      const { body } = await ask(url('/v1/events?order=desc&limit=1'), 'GET', undefined, {
+        ...viewer,
+        accept: 'application/json',
+      });
+      const last = body.items[0].seq as string;
+      await fleet.register('late');
+      await fleet.admin('POST', '/v1/clients/late/disable');
+      const listener = await listen(url('/v1/events?client=late'), { ...viewer, 'last-event-id': last });
+      await listener.hears((heard) => heard.length === 1);
+      await fleet.admin('POST', '/v1/clients/late/enable');
+      const heard = await listener.hears((all) => all.length >= 2);
+      expect(heard.map(({ data }) => data.detail.condition).slice(0, 2)).toEqual(['disabled', 'renewing']);
+      listener.leave();
+    });
+
+    it('are read in pages of one client too, from either end', async () => {
+      const page = (query: string) =>
+        ask(url(`/v1/events?client=moody&limit=1${query}`), 'GET', undefined, {
+          ...viewer,
+          accept: 'application/json',
+        });
+      const first = (await page('')).body;
+      expect(first.items).toMatchObject([{ client: 'moody', detail: { condition: 'failing' } }]);
+      const second = (await page(`&after=${first.next_cursor}`)).body;
+      expect(second).toMatchObject({ items: [{ detail: { condition: 'disabled' } }] });
+      expect(second.next_cursor).toBeUndefined();
+      expect((await page('&order=desc')).body.items).toEqual(second.items);
+    });
+
+    it('are refused to who asks for them in a way that means nothing', async () => {
+      for (const [query, headers] of [
+        ['?after=x', {}],
+        ['?limit=0', {}],
+        ['?order=up', {}],
+        ['', { 'last-event-id': '7; DROP TABLE events' }],
+      ] as const) {
+        const answer = await ask(url(`/v1/events${query}`), 'GET', undefined, { ...viewer, ...headers });
+        expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+      }
+    });
+
+    it('are told of no more to a key that was revoked', async () => {
+      const made = (await fleet.admin('POST', '/v1/admin-keys', { name: 'gone', role: 'viewer' })).body;
+      const listener = await listen(url('/v1/events'), { authorization: `Bearer ${made.key}` });
+      expect((await fleet.admin('DELETE', `/v1/admin-keys/${made.id}`)).status).toBe(204);
+      await listener.ended;
+      expect(listener.status).toBe(200);
+    }, 40_000);
+  });
+
+  it('the summary says when services will begin to fail, and why', async () => {
+    await fleet.register('doomed', { ttlSeconds: 60 });
+    await fail('doomed', { outage: { status: 500 } });
+    await fleet.admin('POST', '/v1/clients/doomed/renewals');
+    const { body } = await until(
+      () => fleet.admin('GET', '/v1/summary'),
+      ({ body: now }) => now.least_runway.some((row: any) => row.client === 'doomed' && row.condition === 'failing'),
+    );
+    const row = body.least_runway.find(({ client }: { client: string }) => client === 'doomed');
+    expect(row).toMatchObject({ condition: 'failing', reason: expect.any(String) });
+    expect(Date.parse(row.at) - Date.now()).toBeLessThanOrEqual(row.runway_seconds * 1_000 + 1_000);
+    expect(row.runway_seconds).toBeGreaterThan(0);
+    expect(body.providers).toEqual([]);
+    await heal('doomed');
+  });
+});
+
+describe('what a renewal that goes well costs PostgreSQL', () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await startFleet(1);
+  });
+  afterAll(() => fleet.stop());
+
+  const sql = (text: string) => runSql(fleet.database.url, text);
+  /** Rows written so far to each table; PostgreSQL's own count, which an idle session is up to 10 s behind with. */
+  const written = async () => {
+    const rows = await sql(
+      `SELECT relname AS table, (n_tup_ins + n_tup_upd + n_tup_del)::int AS rows FROM pg_stat_user_tables`,
+    );
+    return Object.fromEntries(rows.map(({ table, rows: count }) => [table, count])) as Record<string, number>;
+  };
+  const hours = async (): Promise<any[]> => (await fleet.admin('GET', '/v1/renewals')).body.items;
+
+  it('is no row, and one of the hour for many of them, written once a minute or when the process ends', async () => {
+    await fleet.register('busy', { ttlSeconds: 4 });
+    await until(
+      () => fleet.calls('busy'),
+      ({ calls }) => calls >= 3,
+    );
+    const clients = await sql('SELECT xmin::text, * FROM clients');
+    const before = await fleet.calls('busy');
+    await until(
+      () => fleet.calls('busy'),
+      ({ calls }) => calls >= before.calls + 4,
+      20_000,
+    );
+    expect(await sql('SELECT xmin::text, * FROM clients')).toEqual(clients); // the same rows, untouched
+    expect(await sql('SELECT * FROM events')).toEqual([]);
+    expect(await fleet.brokers[0]!.kill('SIGTERM')).toBe(0);
+    const rows = await sql(
+      'SELECT provider, outcome, reason, sum(count)::int AS count, count(*)::int AS rows FROM renewal_hours GROUP BY 1, 2, 3',
+    );
+    expect(rows).toMatchObject([{ provider: 'capillary', outcome: 'renewed', reason: '' }]);
+    expect(rows[0].count).toBe((await fleet.calls('busy')).calls);
+    expect(rows[0].rows).toBeLessThanOrEqual(2); // two, where the hour has just struck
+    const total = await until(written, ({ renewal_hours }) => renewal_hours! > 0, 20_000);
+    expect(total['events']).toBe(0);
+    expect(total['renewal_hours']).toBeLessThanOrEqual(2);
+    expect(total['clients']).toBeLessThanOrEqual(1); // the registration
+  }, 90_000);
+
+  it('failures are counted with their reason, and the next process adds to what the one before has written', async () => {
+    const counted = async (outcome: string) =>
+      (await hours()).filter((row) => row.outcome === outcome).reduce((sum, { count }) => sum + count, 0);
+    await fleet.addBroker();
+    fleet.brokers.shift();
+    const before = await counted('renewed');
+    await until(
+      () => fleet.admin('POST', '/v1/clients/busy/renewals'),
+      ({ body }) => body.outcome === 'renewed',
+    );
+    await fleet.control('PUT', '/clients/key-of-busy/modes', { outage: { status: 500 } });
+    await until(
+      () => fleet.admin('POST', '/v1/clients/busy/renewals'),
+      ({ body }) => body.outcome === 'failed',
+    );
+    await fleet.control('DELETE', '/clients/key-of-busy/modes');
+    expect(await fleet.brokers[0]!.kill('SIGTERM')).toBe(0);
+    await fleet.addBroker();
+    fleet.brokers.shift();
+    expect(await counted('renewed')).toBeGreaterThan(before);
+    expect(await counted('failed')).toBeGreaterThan(0);
+    const [row] = (await hours()).filter(({ outcome }) => outcome === 'failed');
+    expect(row).toMatchObject({ provider: 'capillary', reason: 'provider_unavailable' });
+    expect(row).toMatchObject({ duration_ms_avg: expect.any(Number), duration_ms_max: expect.any(Number) });
+  }, 60_000);
+
+  it('hours are asked for by provider and by time, 90 days at most', async () => {
+    const get = (query: string) => fleet.admin('GET', `/v1/renewals${query}`);
+    expect((await get('?provider=nobody')).body).toEqual({ items: [] });
+    expect((await get('?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z')).body).toEqual({ items: [] });
+    const one = (await get('?provider=capillary&limit=1')).body;
+    expect(one.items).toHaveLength(1);
+    expect((await get(`?provider=capillary&limit=1&cursor=${one.next_cursor}`)).body.items[0]).not.toEqual(
+      one.items[0],
+    );
+    for (const query of [
+      '?from=2020-01-01T00:00:00Z',
+      '?from=2025-01-02T00:00:00Z&to=2025-01-01T00:00:00Z',
+      '?from=yesterday',
+      `?cursor=${Buffer.from('2020-13-99T00:00:00Z|a|b|c').toString('base64url')}`,
+    ]) {
+      expect(await get(query)).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+    }
+  });
+
+  it('a process ends in time when it is told to, while there are listeners, also one that takes nothing', async () => {
+    await sql(
+      `INSERT INTO events (kind, detail) SELECT 'test', jsonb_build_object('x', repeat('x', 1000)) FROM generate_series(1, 20000)`,
+    );
+    const broker = fleet.brokers[0]!;
+    const listeners = await Promise.all([1, 2, 3].map(() => listen(`${broker.url}/v1/events`, adminHeader(fleet))));
+    const { hostname, port } = new URL(broker.url);
+    const deaf = connect(Number(port), hostname).on('error', () => undefined);
+    const { authorization } = adminHeader(fleet);
+    deaf.write(`GET /v1/events?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`);
+    await once(deaf, 'readable');
+    const told = Date.now();
+    expect(await broker.kill('SIGTERM')).toBe(0);
+    expect(Date.now() - told).toBeLessThan(10_000);
+    await Promise.all(listeners.map(({ ended }) => ended));
+    deaf.destroy();
+  });
+});

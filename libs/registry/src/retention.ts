@@ -1,0 +1,46 @@
+import type { Database, Transaction } from './database';
+
+export const retentionDays = 90;
+
+/** Any number, that no other lock of ours has. */
+const retentionLock = 7270736902;
+const rowsAtATime = 1_000;
+const maxBatches = 50;
+
+/** Takes away what is too old of what grows for ever. The audit is kept. */
+export class Retention {
+  constructor(private readonly db: Database) {}
+
+  /**
+   * One run: batch after batch, each a short transaction of its own, and no more than so many. What is left waits for the
+   * next run. Where another replica is at it, this one leaves it to that one.
+   * @returns how many rows are gone
+   */
+  async run(): Promise<number> {
+    let total = 0;
+    for (let batch = 0; batch < maxBatches; batch++) {
+      const deleted = await this.db.$transaction(async (tx) => {
+        const [{ mine } = { mine: false }] = await tx.$queryRaw<{ mine: boolean }[]>`
+          SELECT pg_try_advisory_xact_lock(${retentionLock}::bigint) AS mine`;
+        return mine ? deleteSome(tx) : 0;
+      });
+      total += deleted;
+      if (deleted < rowsAtATime) break;
+    }
+    return total;
+  }
+}
+
+/** Up to a batch of each kind; the greater of the two counts says whether there may be more. */
+async function deleteSome(tx: Transaction): Promise<number> {
+  const events = await tx.$executeRaw`
+    DELETE FROM events WHERE seq IN (
+      SELECT seq FROM events WHERE at < now() - make_interval(days => ${retentionDays}::int)
+      ORDER BY at LIMIT ${rowsAtATime})`;
+  const hours = await tx.$executeRaw`
+    DELETE FROM renewal_hours WHERE (hour, provider, outcome, reason) IN (
+      SELECT hour, provider, outcome, reason FROM renewal_hours
+      WHERE hour < now() - make_interval(days => ${retentionDays}::int)
+      ORDER BY hour LIMIT ${rowsAtATime})`;
+  return events + hours;
+}
