@@ -9,5 +9,5 @@ export { AlreadyExists, databaseFault, isDatabaseUnavailable, UnknownProvider, V
 export type { DefinitionUnusable, LastAdminKey, NotFound, ProviderInUse, ProviderIsPreset } from './errors';
 export { type Granted, type GrantRecord, Grants } from './grants';
 export type { Page } from './page';
-export type { Inputs } from './sealed-inputs';
+export { type Inputs, sealInputs } from './sealed-inputs';
 export { type KeyRecord, Services } from './services';
