@@ -16,7 +16,8 @@ export interface Row {
 /** One line of a table in which the columns are what is compared. */
 export interface WideRow {
   measure: string;
-  figures: number[];
+  /** Absent where a column has none. */
+  figures: (number | undefined)[];
   unit: string;
   /** For each of them. */
   bar?: Bar;
@@ -52,8 +53,8 @@ export function markdownTable(rows: Row[]): string {
 
 export function wideTable(first: string, columns: string[], rows: WideRow[]): string {
   const lines = rows.map(({ measure, figures, unit, bar }) => {
-    const cells = figures.map((figure) => `${readable(figure)} ${unit}`.trim());
-    return tableLine([measure, ...cells, ...judgement(bar, ...figures)]);
+    const cells = figures.map((figure) => (figure === undefined ? '' : `${readable(figure)} ${unit}`.trim()));
+    return tableLine([measure, ...cells, ...judgement(bar, ...figures.filter((figure) => figure !== undefined))]);
   });
   const heading = [first, ...columns, 'bar', ''];
   return [tableLine(heading), `|${heading.map(() => '---|').join('')}`, ...lines].join('\n');

@@ -1,7 +1,12 @@
 import { type Bar, type WideRow, wideTable } from './figures';
 import type { ScaleFigures } from './scale';
 
-export function scaleRows(all: ScaleFigures[]): WideRow[] {
+/** Megabytes that each further thousand clients take, seen from the next smaller number of clients. */
+function growth(figures: ScaleFigures, smaller: ScaleFigures | undefined): number | undefined {
+  return smaller && ((figures.brokerMb - smaller.brokerMb) / (figures.clients - smaller.clients)) * 1_000;
+}
+
+function scaleRows(all: ScaleFigures[]): WideRow[] {
   const row = (measure: string, unit: string, pick: (figures: ScaleFigures) => number, bar?: Bar): WideRow => ({
     measure,
     figures: all.map(pick),
@@ -32,11 +37,7 @@ export function scaleRows(all: ScaleFigures[]): WideRow[] {
     row('Redis, resident', 'MB', (one) => one.redisMb),
     row('broker, resident, with no client', 'MB', (one) => one.brokerIdleMb),
     row('broker, resident, at the end', 'MB', (one) => one.brokerMb),
-    row(
-      '… more than with none, for each 1,000',
-      'MB',
-      (one) => ((one.brokerMb - one.brokerIdleMb) / one.clients) * 1_000,
-    ),
+    { measure: '… for each further 1,000 clients', figures: all.map((one, i) => growth(one, all[i - 1])), unit: 'MB' },
     row('broker CPU with no client, of one core', '%', (one) => one.idleBroker * 100),
     row('Redis CPU with no client, of one core', '%', (one) => one.idleRedis * 100),
     row('registering them took the bench', 's', (one) => one.registeredInSeconds),

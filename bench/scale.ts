@@ -39,7 +39,7 @@ export const renewedAtShare = 0.65;
 const idleMs = 4_000;
 /** The brokers' start, before the first client is due; and what follows the last first token, until it is written down. */
 const startMs = 4_000;
-const settleMs = 4_000;
+const settleMs = 10_000;
 /** Backends report to PostgreSQL's statistics at most once a second. */
 const statisticsLagMs = 2_000;
 const windows = 5;

@@ -63,7 +63,9 @@ export class BulkIssuer {
     const second = Math.floor(this.now() / 1_000);
     if (second === this.#prepared.second) return this.#prepared;
     const { ttlSeconds, tokenBytes } = this.options;
-    const claims = { iss: 'Capillary', exp: second + Math.floor(ttlSeconds), iat: second, token_use: 'token_access' };
+    // Rounded up: of a life scaled down to few seconds, what is cut off would be much.
+    const exp = second + 1 + Math.ceil(ttlSeconds);
+    const claims = { iss: 'Capillary', exp, iat: second, token_use: 'token_access' };
     const start = `${header}.${base64url(claims)}.`;
     const token = start + this.#filler.slice(0, tokenBytes - serialDigits - start.length);
     const mark = '\n';
