@@ -44,7 +44,7 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
 .axis { stroke: #555 }
 .mean { stroke: #c2410c; stroke-width: 1.5 }
 .mark { stroke: #555; stroke-dasharray: 5 4 }
-.told { paint-order: stroke; stroke: #fff; stroke-width: 4px }
+.told { fill: #c2410c }
 @media (prefers-color-scheme: dark) {
   text { fill: #d6d6d6 }
   .ground { fill: #16181d }
@@ -52,7 +52,7 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
   .grid { stroke: #343a44 }
   .axis, .mark { stroke: #9aa0aa }
   .mean { stroke: #fb923c }
-  .told { stroke: #16181d }
+  .told { fill: #fb923c }
 }
 </style>
 <rect class="ground" width="${width}" height="${height}"/>
@@ -62,9 +62,9 @@ ${gridLines.join('\n')}
 <line class="axis" x1="${plot.left}" x2="${plot.right}" y1="${plot.bottom}" y2="${plot.bottom}"/>
 ${ticks.join('\n')}
 <line class="mark" x1="${x(mark.at)}" x2="${x(mark.at)}" y1="${plot.top}" y2="${plot.bottom}"/>
-<text class="told" x="${x(mark.at)}" y="${plot.top}" dx="6" dy="12">${escaped(mark.text)}</text>
+<text x="${x(mark.at)}" y="${plot.top}" dx="6" dy="-6">${escaped(mark.text)}</text>
 <line class="mean" x1="${plot.left}" x2="${plot.right}" y1="${y(line.at)}" y2="${y(line.at)}"/>
-<text class="told end" x="${plot.right}" y="${y(line.at)}" dx="-6" dy="-8">${escaped(line.text)}</text>
+<text class="told end" x="${plot.right}" y="${plot.top}" dy="-6">${escaped(line.text)}</text>
 <text class="middle" x="${(plot.left + plot.right) / 2}" y="${height - 14}">${escaped(xTitle)}</text>
 <text class="middle" transform="translate(18 ${(plot.top + plot.bottom) / 2}) rotate(-90)">${escaped(yTitle)}</text>
 </svg>

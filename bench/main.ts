@@ -4,7 +4,8 @@ import { takeCores } from './cores';
 import { markdownTable, type Row, verdict } from './figures';
 import { describeMachine } from './machine';
 import { measureRedisMemory } from './redis-memory';
-import { type Title, writeSections } from './report';
+import { writeSections } from './report';
+import type { Title } from './sections';
 import { measureTokenReads } from './token-read';
 
 const usage = `npm run bench -- [--only token-reads|redis-memory] [--rounds 5] [--seconds 4] [--connections 32] [--clients 1000]

@@ -8,9 +8,10 @@ import { measureHerd, herdRows } from './herd';
 import { herdChart, herdText } from './herd-chart';
 import { describeMachine } from './machine';
 import { root } from './program';
-import { type Title, writeSections } from './report';
+import { writeSections } from './report';
 import { measureScale, type ScaleFigures } from './scale';
 import { scaleTable } from './scale-table';
+import type { Title } from './sections';
 import { tenMillionText } from './ten-million';
 
 const usage = `npm run bench:renewals -- [--scales 1000,10000,100000] [--ttl SECONDS] [--lifetimes NUMBER] [--replicas 1]
