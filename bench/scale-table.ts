@@ -32,6 +32,7 @@ function scaleRows(all: ScaleFigures[]): WideRow[] {
     row('provider CPU per renewal (the simulator)', 'µs', (one) => one.simulatorCpuUs),
     row('PostgreSQL rows written per renewal', '', (one) => one.rowsWritten, { atMost: 0 }),
     row('PostgreSQL transactions per renewal', '', (one) => one.transactions),
+    row('PostgreSQL rows read per renewal', '', (one) => one.rowsRead),
     row('Redis memory per client, its keys', 'bytes', (one) => one.keyBytes, { atMost: 2_048 }),
     row('… all that Redis grew by', 'bytes', (one) => one.grownBytes),
     row('Redis, resident', 'MB', (one) => one.redisMb),

@@ -101,6 +101,7 @@ export async function measureScale(options: ScaleOptions) {
       grownBytes: grownBytes / clients,
       rowsWritten: (databaseAfter.rowsWritten - databaseBefore.rowsWritten) / renewals,
       transactions: (databaseAfter.transactions - databaseBefore.transactions) / renewals,
+      rowsRead: (databaseAfter.rowsRead - databaseBefore.rowsRead) / renewals,
       brokerIdleMb: idle.brokerMb,
       brokerMb,
       redisIdleMb: idle.redisMb,

@@ -35,7 +35,7 @@ export function tenMillionText(measured: ScaleFigures): string {
       `processes should share the shards out among them.`,
     `- **Memory.** ${n(measured.grownBytes)} bytes for each client: ${n(memory)} GB in all, ${n(memory / masters)} GB on each master, and the same again on its replica.`,
     `- **Network** between brokers and Redis: ${n(measured.redisNetBytes)} bytes each, ${n(megabits)} Mbit/s in all, ${n(megabits / masters)} at each master.`,
-    `- **PostgreSQL.** ${readable(measured.transactions)} transactions each: ${n(queries)} a second, and ${readable(measured.rowsWritten)} rows written. ` +
+    `- **PostgreSQL.** ${readable(measured.transactions)} transactions each, since what is asked at once is asked together: ${n(queries)} a second, and ${readable(measured.rowsWritten)} rows written. ` +
       `A process keeps 100,000 clients in memory; with ten million spread over ${replicas} processes by chance, hardly any client is in the ` +
       `memory of the one that claims it, and each renewal reads its row: up to ${n(perSecond)} reads a second by primary key, unless each ` +
       `process keeps to its own shards, and ${n(clients / replicas)} clients then fit into its memory.`,
