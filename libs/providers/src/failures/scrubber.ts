@@ -41,7 +41,11 @@ export class Scrubber {
     const all = new Set<string>();
     for (const [secret, known] of this.#secrets) {
       if (secret.length > chars && visible.test(secret)) continue;
-      const forms = known ?? [...new Set(formsOf(secret))].map(flat).filter((form) => form.length >= minSecretChars);
+      const forms =
+        known ??
+        formsOf(secret)
+          .map(flat)
+          .filter((form) => form !== '');
       if (!known) this.#secrets.set(secret, forms);
       for (const form of forms) all.add(form);
     }
@@ -75,7 +79,7 @@ function formsOf(secret: string): string[] {
   const base64 = Buffer.from(secret).toString('base64');
   const html = secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
   const json = JSON.stringify(secret).slice(1, -1);
-  return [
+  const forms = new Set([
     secret,
     json,
     json.replace(/\//g, '\\/'),
@@ -92,5 +96,6 @@ function formsOf(secret: string): string[] {
     html.replace(/'/g, '&#39;'),
     html.replace(/'/g, '&#x27;'),
     html.replace(/'/g, '&apos;'),
-  ];
+  ]);
+  return [...forms].filter((form) => form.length >= minSecretChars);
 }
