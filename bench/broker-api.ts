@@ -52,17 +52,6 @@ export class BrokerApi {
     return { headers: Object.fromEntries(headers) as Record<string, string>, body };
   }
 
-  async metrics(): Promise<string> {
-    const { body } = await request(`${this.broker}/metrics`);
-    return body.text();
-  }
-
-  /** Tokens that the provider issued so far, to all its clients. */
-  async issuedTokens(): Promise<number> {
-    const { totals } = (await call('GET', `${this.simulator}/_control/clients`)) as { totals: { issued: number } };
-    return totals.issued;
-  }
-
   #admin(method: 'POST', path: string, body: object): Promise<unknown> {
     return call(method, this.broker + path, body, { authorization: `Bearer ${this.adminKey}` });
   }

@@ -1,4 +1,7 @@
-/** One line of the table. */
+/** As in the design: at least, or at most. */
+export type Bar = { atLeast: number } | { atMost: number };
+
+/** One line of a table. */
 export interface Row {
   measure: string;
   /** The median over rounds where there are rounds. */
@@ -6,9 +9,18 @@ export interface Row {
   lowest?: number;
   highest?: number;
   unit: string;
-  /** As in the design: at least, or at most. */
-  bar?: { atLeast: number } | { atMost: number };
+  bar?: Bar;
   note?: string;
+}
+
+/** One line of a table in which the columns are what is compared. */
+export interface WideRow {
+  measure: string;
+  /** Absent where a column has none. */
+  figures: (number | undefined)[];
+  unit: string;
+  /** For each of them. */
+  bar?: Bar;
 }
 
 export function median(values: number[]): number {
@@ -22,25 +34,44 @@ export function spread(values: number[]): Pick<Row, 'figure' | 'lowest' | 'highe
   return { figure: median(values), lowest: Math.min(...values), highest: Math.max(...values) };
 }
 
-export function verdict({ bar, figure }: Row): 'pass' | 'miss' | '' {
+export function verdict(bar: Bar | undefined, ...figures: number[]): 'pass' | 'miss' | '' {
   if (!bar) return '';
-  return ('atLeast' in bar ? figure >= bar.atLeast : figure <= bar.atMost) ? 'pass' : 'miss';
+  const met = (figure: number): boolean => ('atLeast' in bar ? figure >= bar.atLeast : figure <= bar.atMost);
+  return figures.every(met) ? 'pass' : 'miss';
 }
 
 export function markdownTable(rows: Row[]): string {
-  const lines = rows.map((row) => {
-    const { measure, figure, lowest, highest, unit, bar, note } = row;
+  const lines = rows.map(({ measure, figure, lowest, highest, unit, bar, note }) => {
     const range = lowest === undefined || highest === undefined ? '' : `${readable(lowest)} to ${readable(highest)}`;
-    const wanted = bar ? ('atLeast' in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`) : '';
-    const judged = verdict(row);
-    const cells = [measure + (note ? ` (${note})` : ''), `${readable(figure)} ${unit}`.trim(), range, wanted];
-    return `| ${[...cells, judged === 'miss' ? '**miss**' : judged].join(' | ')} |`;
+    const cells = [measure + (note ? ` (${note})` : ''), `${readable(figure)} ${unit}`.trim(), range];
+    return tableLine([...cells, ...judgement(bar, figure)]);
   });
-  return ['| measure | median | lowest to highest | bar | |', '|---|---|---|---|---|', ...lines].join('\n');
+  return [tableLine(['measure', 'median', 'lowest to highest', 'bar', '']), '|---|---|---|---|---|', ...lines].join(
+    '\n',
+  );
 }
 
-function readable(value: number): string {
+export function wideTable(first: string, columns: string[], rows: WideRow[]): string {
+  const lines = rows.map(({ measure, figures, unit, bar }) => {
+    const cells = figures.map((figure) => (figure === undefined ? '' : `${readable(figure)} ${unit}`.trim()));
+    return tableLine([measure, ...cells, ...judgement(bar, ...figures.filter((figure) => figure !== undefined))]);
+  });
+  const heading = [first, ...columns, 'bar', ''];
+  return [tableLine(heading), `|${heading.map(() => '---|').join('')}`, ...lines].join('\n');
+}
+
+export function readable(value: number): string {
   if (!Number.isFinite(value)) return 'not measured';
   if (Math.abs(value) >= 1_000) return Math.round(value).toLocaleString('en-US');
   return String(Number(value.toPrecision(3)));
+}
+
+function judgement(bar: Bar | undefined, ...figures: number[]): [bar: string, verdict: string] {
+  const wanted = bar ? ('atLeast' in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`) : '';
+  const judged = verdict(bar, ...figures);
+  return [wanted, judged === 'miss' ? '**miss**' : judged];
+}
+
+function tableLine(cells: string[]): string {
+  return `| ${cells.join(' | ')} |`;
 }

@@ -5,8 +5,10 @@ export interface RedisReading {
   scripts: number;
   /** Commands that scripts ran, and those sent on their own. */
   commands: number;
-  /** Each renewal that stores a token publishes once. */
-  published: number;
+  /** Keys that Redis ended by their time: tokens, if nobody replaced them before. */
+  expiredKeys: number;
+  /** Received and sent. */
+  netBytes: number;
   /** User and system time of the whole process. */
   cpuSeconds: number;
   /** Of that, spent running scripts; the rest goes to sockets and waking up. */
@@ -19,6 +21,7 @@ const notCounted = ['info'];
 
 export async function readRedis(redis: Redis): Promise<RedisReading> {
   const [stats, cpu] = [fields(await redis.info('commandstats')), fields(await redis.info('cpu'))];
+  const general = fields(await redis.info('stats'));
   const calls = new Map<string, number>();
   let scriptMicros = 0;
   for (const [name, value] of stats) {
@@ -31,7 +34,8 @@ export async function readRedis(redis: Redis): Promise<RedisReading> {
   return {
     scripts: count((name) => scriptCalls.includes(name)),
     commands: count((name) => !scriptCalls.includes(name) && !notCounted.includes(name)),
-    published: calls.get('publish') ?? 0,
+    expiredKeys: Number(general.get('expired_keys')),
+    netBytes: Number(general.get('total_net_input_bytes')) + Number(general.get('total_net_output_bytes')),
     cpuSeconds: Number(cpu.get('used_cpu_user')) + Number(cpu.get('used_cpu_sys')),
     scriptSeconds: scriptMicros / 1_000_000,
   };
@@ -39,6 +43,16 @@ export async function readRedis(redis: Redis): Promise<RedisReading> {
 
 export async function usedMemoryBytes(redis: Redis): Promise<number> {
   return Number(fields(await redis.info('memory')).get('used_memory'));
+}
+
+/** As the system sees the process, with what its allocator holds. */
+export async function redisResidentMb(redis: Redis): Promise<number> {
+  return Number(fields(await redis.info('memory')).get('used_memory_rss')) / 2 ** 20;
+}
+
+/** Keys that would end by themselves. */
+export async function mortalKeys(redis: Redis): Promise<number> {
+  return Number(/expires=(\d+)/.exec(await redis.info('keyspace'))?.[1] ?? 0);
 }
 
 /** Bytes of all keys as Redis accounts them, and of the sealed tokens inside them; and how many tokens these are. */

@@ -7,17 +7,42 @@ import { BrokerApi } from './broker-api';
 import type { Cores } from './cores';
 import { type Program, startProgram } from './program';
 
-/** One broker on a PostgreSQL, a Redis and a provider of its own: real processes, nothing shared with another rig. */
-export interface Rig {
-  broker: Program;
-  api: BrokerApi;
+/** A PostgreSQL, a Redis and a provider: real processes, nothing shared with another ground. Brokers are started on it. */
+export interface Ground {
   databaseUrl: string;
   redisUrl: string;
   simulator: Program;
+  masterKeys: string;
+  adminKey: string;
+  startBroker(): Promise<Program>;
   stop(): Promise<void>;
 }
 
+/** A ground with one broker on it. */
+export interface Rig extends Ground {
+  broker: Program;
+  api: BrokerApi;
+}
+
+export interface GroundOptions {
+  cores: Cores | undefined;
+  /** For the broker: `--cpu-prof` tells where its time goes. */
+  nodeOptions?: string[];
+  simulatorEnv?: Record<string, string>;
+}
+
 export async function startRig(cores: Cores | undefined, nodeOptions: string[] = []): Promise<Rig> {
+  const ground = await startGround({ cores, nodeOptions });
+  try {
+    const broker = await ground.startBroker();
+    return { ...ground, broker, api: new BrokerApi(broker.url, ground.adminKey, ground.simulator.url) };
+  } catch (error) {
+    await ground.stop();
+    throw error;
+  }
+}
+
+export async function startGround({ cores, nodeOptions, simulatorEnv }: GroundOptions): Promise<Ground> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const stopOne of stops.splice(0).reverse()) await stopOne();
@@ -29,22 +54,28 @@ export async function startRig(cores: Cores | undefined, nodeOptions: string[] =
     stops.push(database.drop);
     const redis = await privateRedis();
     stops.push(redis.stop);
-    const simulator = await startProgram('apps/simulator/src/main.js', { PORT: '0', CHEAP_TOKENS: '1' });
+    const simulator = await startProgram('apps/simulator/src/main.js', {
+      PORT: '0',
+      ...(simulatorEnv ?? { CHEAP_TOKENS: '1' }),
+    });
     stops.push(simulator.stop);
+    const masterKeys = `bench:${randomBytes(32).toString('base64')}`;
     const adminKey = randomBytes(24).toString('hex');
     const env = {
       PORT: '0',
       HOST: '127.0.0.1',
       DATABASE_URL: database.url,
       REDIS_URL: redis.url,
-      MASTER_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+      MASTER_KEYS: masterKeys,
       BOOTSTRAP_ADMIN_KEY: adminKey,
       ALLOWED_PROVIDER_HOSTS: simulator.url,
     };
-    const broker = await startProgram('apps/broker/src/main.js', env, cores?.server, nodeOptions);
-    stops.push(broker.stop);
-    const api = new BrokerApi(broker.url, adminKey, simulator.url);
-    return { broker, api, databaseUrl: database.url, redisUrl: redis.url, simulator, stop };
+    const startBroker = async (): Promise<Program> => {
+      const broker = await startProgram('apps/broker/src/main.js', env, cores?.server, nodeOptions);
+      stops.push(broker.stop);
+      return broker;
+    };
+    return { databaseUrl: database.url, redisUrl: redis.url, simulator, masterKeys, adminKey, startBroker, stop };
   } catch (error) {
     await stop();
     throw error;

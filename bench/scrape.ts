@@ -24,7 +24,12 @@ export function quantileBetween(before: string, after: string, name: string, sha
   return NaN;
 }
 
+/** Of one scrape, or of several put together: replicas count apart. */
 function buckets(scrape: string, name: string): [edge: number, count: number][] {
-  const found = scrape.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\d+)`, 'gm'));
-  return [...found].map(([, edge, count]) => [edge === '+Inf' ? Infinity : Number(edge), Number(count)]);
+  const sums = new Map<number, number>();
+  for (const [, text, count] of scrape.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\d+)`, 'gm'))) {
+    const edge = text === '+Inf' ? Infinity : Number(text);
+    sums.set(edge, (sums.get(edge) ?? 0) + Number(count));
+  }
+  return [...sums];
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { BulkIssuer } from './bulk-issuer';
 import { unknownKey, type Client, type Registration } from './clients';
 import {
   clientSchema,
@@ -28,7 +29,7 @@ class ControlError extends Error {
 }
 
 /** `/_control/…`: how a test or the demo registers clients, switches modes, and reads what happened. */
-export async function controlRoutes(app: FastifyInstance, world: World): Promise<void> {
+export async function controlRoutes(app: FastifyInstance, world: World, bulk?: BulkIssuer): Promise<void> {
   app.setSchemaErrorFormatter((errors) => explain(errors));
   app.setErrorHandler((error: ControlError, _request, reply) => {
     const code = error instanceof ControlError ? error.code : 'invalid_request';
@@ -38,6 +39,7 @@ export async function controlRoutes(app: FastifyInstance, world: World): Promise
     reply.code(404).send({ error: 'unknown_path', message: `there is no ${request.method} ${request.url}` }),
   );
   clientRoutes(app, world);
+  if (bulk) bulkRoutes(app, world, bulk);
   modeRoutes(app, world);
   tokenRoutes(app, world);
   clockRoutes(app, world);
@@ -112,6 +114,19 @@ function modeRoutes(app: FastifyInstance, world: World): void {
       return reply.code(204).send();
     });
   }
+}
+
+function bulkRoutes(app: FastifyInstance, world: World, bulk: BulkIssuer): void {
+  app.get('/bulk', (_request, reply) => {
+    const { options, issued } = bulk;
+    const { from, counts } = bulk.calls.upTo(world.now());
+    const life = { ttl_seconds: options.ttlSeconds, token_bytes: options.tokenBytes };
+    return reply.send({ ...life, issued, from, calls_per_second: counts });
+  });
+  app.delete('/bulk', (_request, reply) => {
+    bulk.reset();
+    return reply.code(204).send();
+  });
 }
 
 function tokenRoutes(app: FastifyInstance, world: World): void {

@@ -19,6 +19,13 @@ describe('configuration', () => {
     expect(() => readConfig({ PORT: 'http' })).toThrow('PORT must be a whole number');
   });
 
+  it('issues in bulk only where a life is named, and refuses a life or a length that is none', () => {
+    expect(readConfig({ BULK_TTL_SECONDS: '300' }).bulk).toEqual({ ttlSeconds: 300, tokenBytes: 900 });
+    expect(readConfig({ BULK_TOKEN_BYTES: '700' }).bulk).toBeUndefined();
+    expect(() => readConfig({ BULK_TTL_SECONDS: '0' })).toThrow('BULK_TTL_SECONDS must be a number above 0');
+    expect(() => readConfig({ BULK_TTL_SECONDS: '9', BULK_TOKEN_BYTES: '9' })).toThrow('BULK_TOKEN_BYTES');
+  });
+
   it('cheapTokens: no client has to ask for cheap tokens', async () => {
     const rig = await startRig({ cheapTokens: true });
     expect((await rig.control('GET', '/modes')).body).toEqual({ cheap_tokens: {} });

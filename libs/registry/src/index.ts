@@ -13,5 +13,5 @@ export { LoadedClients } from './loaded-clients';
 export type { Page } from './page';
 export { type RenewalHour, RenewalHours } from './renewal-hours';
 export { Retention, retentionDays } from './retention';
-export type { Inputs } from './sealed-inputs';
+export { type Inputs, sealInputs } from './sealed-inputs';
 export { type KeyRecord, Services } from './services';

@@ -5,9 +5,14 @@ const maxChars = 300;
 /** Shorter values are left: replacing every "a" would hide nothing and garble all. */
 const minSecretChars = 4;
 
+/** Where nothing has to be flattened. */
+const visible = /^[\x21-\x7e]*$/;
+
 /** Makes a provider's words fit to be shown: no control characters, none of the client's secrets, at most 300 characters. */
 export class Scrubber {
-  readonly #forms = new Map<string, RegExp | undefined>();
+  /** With the forms of each once they were needed: most requests go well, and have next to nothing to be scrubbed. */
+  readonly #secrets = new Map<string, string[] | undefined>();
+  readonly #patterns = new Map<string, RegExp>();
 
   constructor(secrets: Iterable<Secret>) {
     for (const secret of secrets) this.add(secret.reveal());
@@ -15,37 +20,54 @@ export class Scrubber {
 
   /** Another text that must not be shown: a token, or a header which carries a secret. */
   add(secret: string): void {
-    if (secret.length < minSecretChars) return;
-    for (const form of formsOf(secret)) if (form.length >= minSecretChars) this.#forms.set(flat(form), undefined);
+    if (secret.length >= minSecretChars && !this.#secrets.has(secret)) this.#secrets.set(secret, undefined);
   }
 
   scrub(words: string, limitChars = maxChars): string {
+    if (words === '') return '';
     // Flattened first, so that no secret appears once a control character inside it is gone.
     let text = flat(words);
     // The longest first: one form may be part of another.
-    for (const [form, pattern] of this.#patterns()) {
-      // Compiling a pattern is what costs: each at most once, and none that the text is too short to hold.
-      if (form.length <= text.length) text = text.replace(pattern(), '[secret]');
+    for (const form of this.#formsUpTo(text.length)) {
+      if (mayHold(text, form)) text = text.replace(this.#pattern(form), '[secret]');
     }
     // No token of anyone's is worth quoting. The look-behind keeps the search linear.
     text = text.replace(/(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)*/g, '[token]');
     return text.length > limitChars ? `${text.slice(0, limitChars - 1)}…` : text;
   }
 
-  #patterns(): [form: string, pattern: () => RegExp][] {
-    const forms = [...this.#forms.keys()].sort((a, b) => b.length - a.length);
-    return forms.map((form) => [
-      form,
-      () => {
-        const pattern = this.#forms.get(form) ?? new RegExp(form.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gi');
-        this.#forms.set(form, pattern);
-        return pattern;
-      },
-    ]);
+  /** Of those secrets that a text of this length can hold. No form of visible characters is shorter than they are. */
+  #formsUpTo(chars: number): string[] {
+    const all = new Set<string>();
+    for (const [secret, known] of this.#secrets) {
+      if (secret.length > chars && visible.test(secret)) continue;
+      const forms =
+        known ??
+        formsOf(secret)
+          .map(flat)
+          .filter((form) => form !== '');
+      if (!known) this.#secrets.set(secret, forms);
+      for (const form of forms) all.add(form);
+    }
+    return [...all].sort((a, b) => b.length - a.length);
+  }
+
+  /** Compiling is what costs: each at most once. */
+  #pattern(form: string): RegExp {
+    const pattern = this.#patterns.get(form) ?? new RegExp(form.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gi');
+    this.#patterns.set(form, pattern);
+    return pattern;
   }
 }
 
+/** Cheaper than a pattern, and never wrongly no. */
+function mayHold(text: string, form: string): boolean {
+  if (form.length > text.length) return false;
+  return !visible.test(form) || text.toLowerCase().includes(form.toLowerCase());
+}
+
 function flat(text: string): string {
+  if (visible.test(text)) return text;
   return text
     .replace(/[\p{Cc}\p{Cf}\p{Surrogate}\u2028\u2029]+/gu, ' ')
     .replace(/\s+/g, ' ')
@@ -57,7 +79,7 @@ function formsOf(secret: string): string[] {
   const base64 = Buffer.from(secret).toString('base64');
   const html = secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
   const json = JSON.stringify(secret).slice(1, -1);
-  return [
+  const forms = new Set([
     secret,
     json,
     json.replace(/\//g, '\\/'),
@@ -74,5 +96,6 @@ function formsOf(secret: string): string[] {
     html.replace(/'/g, '&#39;'),
     html.replace(/'/g, '&#x27;'),
     html.replace(/'/g, '&apos;'),
-  ];
+  ]);
+  return [...forms].filter((form) => form.length >= minSecretChars);
 }

@@ -1,0 +1,68 @@
+/** In this order. Each command writes its own and leaves the others as they are. */
+const titles = [
+  'Token reads',
+  'Redis memory per client',
+  'Renewals at scale',
+  'Ten million clients',
+  'Ten thousand at once',
+] as const;
+
+export type Title = (typeof titles)[number];
+
+/**
+ * The whole text, with new sections in it. What stood under their titles goes, so that no figure outlives what made it;
+ * and so does a title that no command writes any more.
+ */
+export function withSections(present: string, fresh: Partial<Record<Title, string>>): string {
+  const before = sectionsOf(present);
+  const all = titles.flatMap((title) => {
+    const body = fresh[title] ?? before.get(title);
+    return body === undefined ? [] : [`## ${title}\n\n${body}`];
+  });
+  return [heading(all.join('\n')), ...all, howToRead].join('\n\n');
+}
+
+function sectionsOf(text: string): Map<string, string> {
+  const parts = text.split(/^## (.+)$/m).slice(1);
+  return new Map(parts.flatMap((title, i) => (i % 2 === 0 ? [[title, parts[i + 1]!.trim()] as const] : [])));
+}
+
+/** Which bars are met, as the tables say in their last column. */
+function heading(tables: string): string {
+  const rows = tables.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  const missed = rows.filter((cells) => cells.at(-2) === '**miss**').map((cells) => cells[1]);
+  const met = rows.filter((cells) => cells.at(-2) === 'pass').length;
+  return `# Performance
+
+Written by \`npm run bench -- --write\` and \`npm run bench:renewals -- --write\`, each its own sections. Do not edit: run them again.
+
+${met} of ${met + missed.length} bars are met. ${missed.length > 0 ? `Missed: ${missed.join('; ')}.` : ''}`;
+}
+
+const howToRead = `## How they were taken
+
+- Everything is a real process: the broker as it ships, PostgreSQL, Redis, and the simulator as provider, over real sockets.
+  PostgreSQL runs with \`fsync=off\`, which the measured paths do not touch.
+- A token read includes the key's HMAC, its expiry and the grant. The servers beside it answer the same bytes and check nothing.
+- The servers under load take turns within each round, on the same core, over the same keep-alive connections, one request at a
+  time on each. Ratios are taken round by round; the median, the lowest and the highest of them are shown.
+- The load generator writes and reads raw bytes, so that it is not what is measured. "Busy" is the share of its core that the
+  server had: below some 95 %, neighbours on the machine or the generator set the pace, and the ratio per second of CPU says more.
+- Latency is taken at a fixed rate, kept up whether or not earlier answers came; waiting for a free connection counts.
+- Renewals at scale: the clients are registered and their first tokens spread before anything is measured; each figure per
+  renewal is the median of five windows. Lives are scaled down, so that fewer clients make as many renewals a second as more of
+  them with longer lives do. A token that ended is one that Redis let go by its time. Lateness is from the broker's histogram,
+  interpolated within its buckets.
+- Nobody reads these clients' tokens meanwhile. For a token that a replica has in its cache, each renewal costs one more script
+  (\`read\`) and three more inner commands for each such replica.
+- Their tokens have 900 bytes and no signature, and the simulator issues them ahead of its framework (\`BULK_TTL_SECONDS\`), so
+  that it is not what is measured. It answers within a millisecond; a provider that takes longer costs no CPU but more renewals
+  in flight.
+- A renewal's share includes what the broker and Redis do besides: 16 shards asked four times a second whether anything is due.
+  At fewer renewals a second that share grows, and the figures per renewal with it.
+
+## Not measured yet
+
+Against webdis and against nginx + lua; a read with a cold cache; p99 during renewals and during a flood of bad keys;
+memory per 1,000 cached clients; \`npm start\` to first token.
+`;
