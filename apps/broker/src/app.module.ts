@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, Reflector } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { createTokenRequester, loadPresets, systemClock } from '#providers';
-import { Access, AdminKeys, Audit, Clients, Definitions, Grants, Services } from '#registry';
+import { Access, AdminKeys, Audit, Clients, Definitions, Grants, MasterKeys, Services } from '#registry';
 import { TokenService } from '#tokens';
 import { ApiKeys, Attestations, Vault } from '#vault';
 import { AdminKeysController } from './admin/admin-keys.controller';
@@ -20,6 +20,7 @@ import type { Config } from './config';
 import type { Logger } from './logger';
 import { ConditionRecorder } from './ops/condition-recorder';
 import { HealthController } from './ops/health.controller';
+import { KeysSchedule } from './ops/keys.schedule';
 import { Metrics } from './ops/metrics';
 import { Readiness } from './ops/readiness';
 import { RecordSchedule } from './ops/record.schedule';
@@ -40,6 +41,9 @@ export interface Parts {
   metrics: Metrics;
   readiness: Readiness;
   renewals: RenewalSchedule;
+  keys: KeysSchedule;
+  /** Writes what observers still hold: at the end, when no renewal will add to it. */
+  flush(): Promise<void>;
   module: DynamicModule;
 }
 
@@ -65,7 +69,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const presets = loadPresets();
   const { requestToken, tryOut } = createTokenRequester({ clock: systemClock, allowedOrigins });
 
-  const definitions = new Definitions(database, new Attestations(keyRing), presets);
+  const attestations = new Attestations(keyRing);
+  const definitions = new Definitions(database, attestations, presets);
   const clients = new Clients(database, vault, definitions);
   const services = new Services(database, apiKeys);
   const adminKeys = new AdminKeys(database, apiKeys);
@@ -89,9 +94,13 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const registration = new Registration({ clients, definitions, tokens, requestToken, allowedOrigins, logger });
   const connectionTests = new ConnectionTests({ definitions, tokens, tryOut, audit, allowedOrigins });
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
-  const readiness = new Readiness({ store, pingDatabase, pendingMigrations: storage.pendingMigrations });
+  const keys = new KeysSchedule(new MasterKeys(database, attestations), logger);
+  const { pendingMigrations } = storage;
+  const readiness = new Readiness({ store, pingDatabase, pendingMigrations, keys: () => keys.state });
   const renewals = new RenewalSchedule(tokens, clients, config.roles, logger);
   const records = new RecordSchedule(conditions, clients, tokens, authenticator, access, logger);
+  const flushes = [() => records.recordConditions(), () => records.recordUses()];
+  const flush = async (): Promise<void> => void (await Promise.allSettled(flushes.map((write) => write())));
 
   const provide = <T extends object>(part: T): { provide: new (...args: never[]) => T; useValue: T } => ({
     provide: part.constructor as new (...args: never[]) => T,
@@ -103,7 +112,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     controllers,
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
-      ...[registration, connectionTests, new Grants(database), audit, renewals, records].map(provide),
+      ...[registration, connectionTests, new Grants(database), audit, renewals, records, keys].map(provide),
       {
         provide: APP_GUARD,
         useFactory: (reflector: Reflector) => new AccessGuard(reflector, authenticator),
@@ -112,7 +121,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
       { provide: APP_FILTER, useClass: ProblemFilter },
     ],
   };
-  return { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals, module };
+  const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
+  return { ...parts, keys, flush, module };
 }
 
 @Module({})
