@@ -7,9 +7,7 @@ const drainMs = 8_500;
 const tellMs = 5_000;
 const closeMs = 600;
 const flushMs = 400;
-/** Who asked for readiness this recently will ask again. */
-const watchedWithinMs = 30_000;
-/** And needs a moment to act upon the answer. */
+/** Who was told that it is not ready needs a moment to act upon it. */
 const heededAfterMs = 250;
 
 /**
@@ -24,7 +22,7 @@ export async function shutDown(
   readiness.shutDown();
   tokens.stop();
   const drained = within(drainMs, tokens.drain());
-  if (readiness.watchedWithin(watchedWithinMs)) {
+  if (readiness.watched) {
     await within(tellMs, readiness.told);
     await delay(heededAfterMs);
   }

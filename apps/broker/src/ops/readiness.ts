@@ -11,6 +11,10 @@ export interface ReadinessReport {
 
 /** Less than the second after which probes commonly give up: an answer that comes too late says "not ready". */
 const patienceMs = 500;
+/** Several may ask in turn, each at its own pace. */
+const rememberedAsks = 6;
+const overdueGaps = 2;
+const watchedForMs = 30_000;
 const silent = 'does not answer';
 
 /** Whether this replica should be sent requests, and if not, why. */
@@ -19,7 +23,7 @@ export class Readiness {
   #shuttingDown = false;
   /** Before it, nobody is known here who could be served without the database. */
   #wasReady = false;
-  #askedAt = -Infinity;
+  #askedAt: number[] = [];
   #tell = (): void => undefined;
   /** Settles once somebody was told that it is shutting down. */
   readonly told = new Promise<void>((resolve) => (this.#tell = resolve));
@@ -40,9 +44,12 @@ export class Readiness {
     this.#shuttingDown = true;
   }
 
-  /** Whether somebody spreads the load by what is said here: it was asked for within that time. */
-  watchedWithin(ms: number): boolean {
-    return this.monotonic() - this.#askedAt < ms;
+  /** Whether somebody asks again and again, who is to be told before the end: has asked, and is not long overdue. */
+  get watched(): boolean {
+    const times = this.#askedAt;
+    const gaps = times.slice(1).map((at, i) => at - times[i]!);
+    const quietMs = this.monotonic() - (times.at(-1) ?? -Infinity);
+    return gaps.length > 0 && quietMs < Math.min(Math.max(overdueGaps * Math.max(...gaps), 1_000), watchedForMs);
   }
 
   /** That report has gone out. */
@@ -51,7 +58,7 @@ export class Readiness {
   }
 
   async report(): Promise<ReadinessReport> {
-    this.#askedAt = this.monotonic();
+    this.#askedAt = [...this.#askedAt, this.monotonic()].slice(-rememberedAsks);
     const { store, pingDatabase, pendingMigrations } = this.parts;
     const [database, migrations, tokenStore] = await Promise.all([
       this.#check('database', async () => void (await pingDatabase())),
