@@ -24,7 +24,7 @@ describe('started while the database cannot be reached', () => {
     await database.drop();
   });
 
-  it('it lives, is not ready, half-serves nothing, and heals on the same port without a restart', async () => {
+  it('lives, is not ready, half-serves nothing, and heals on the same port without a restart', async () => {
     wire.cut();
     const broker = await startBroker({ env: { ...env, DATABASE_URL: wire.url }, until: waits });
     const get = (path: string) => ask(`${broker.url}${path}`, 'GET', undefined, { authorization });
@@ -56,7 +56,7 @@ describe('started while the database cannot be reached', () => {
     expect(await broker.kill('SIGTERM')).toBe(0);
   });
 
-  it('it waits for a database that is starting up, and ends at once when it is told to', async () => {
+  it('waits for a database that is starting up, and ends at once when it is told to', async () => {
     const said = Buffer.from('SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0');
     const length = Buffer.alloc(4);
     length.writeInt32BE(said.length + 4);
@@ -76,7 +76,7 @@ describe('started while the database cannot be reached', () => {
     starting.close();
   });
 
-  it.each(['no-such-host.invalid', '127.0.0.1:1'])('it waits where nothing answers: %s', async (host) => {
+  it.each(['no-such-host.invalid', '127.0.0.1:1'])('waits where nothing answers: %s', async (host) => {
     const url = `postgresql://me:hush-canary@${host}/x`;
     const broker = await startBroker({ env: { ...env, DATABASE_URL: url }, until: waits });
     expect((await ask(`${broker.url}/health/ready`, 'GET', undefined, {})).status).toBe(503);
