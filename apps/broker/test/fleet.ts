@@ -41,8 +41,20 @@ export interface Fleet {
 const adminKey = 'an-admin-key-that-an-operator-chose-0001';
 const masterKeys = `k1:${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 
-export async function startFleet(replicas = 1, more: Record<string, string> = {}): Promise<Fleet> {
-  const [database, redis, simulator] = await Promise.all([createDatabase(), startRedis(), startSimulator({ port: 0 })]);
+/**
+ * @param more environment of the brokers
+ * @param ownRedis in place of one that is started here; stopped with the fleet all the same
+ */
+export async function startFleet(
+  replicas = 1,
+  more: Record<string, string> = {},
+  ownRedis?: PrivateRedis,
+): Promise<Fleet> {
+  const [database, redis, simulator] = await Promise.all([
+    createDatabase(),
+    ownRedis ?? startRedis(),
+    startSimulator({ port: 0 }),
+  ]);
   const env = {
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
