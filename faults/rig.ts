@@ -50,6 +50,8 @@ export class Rig {
   /** Changes when a row restarts it. */
   redis: PrivateRedis;
   #key = '';
+  #begun = 0;
+  #ready: Promise<void> | undefined;
   readonly #wires: Wire[] = [];
   readonly #quotas = new Map<string, NonNullable<ClientLife['quota']>>();
 
@@ -70,7 +72,7 @@ export class Rig {
 
   async addBroker({ env = {}, wires = [], controlled }: BrokerOptions = {}): Promise<SceneBroker> {
     const control = controlled && new BrokerControl();
-    const index = this.brokers.length;
+    const index = this.#begun++;
     const wire = async (name: 'redis' | 'postgres', url: string): Promise<Wire | undefined> =>
       wires.includes(name) ? this.wire(url) : undefined;
     const redis = await wire('redis', this.redis.url);
@@ -84,17 +86,15 @@ export class Rig {
     });
     const parts = { ...(redis && { redis }), ...(postgres && { postgres }), ...(control && { control }) };
     const broker = { index, running, frozen: false, ...parts };
-    this.brokers.push(broker);
-    this.record.brokers.push({ pid: running.pid, startedAt, output: '' });
-    if (this.#key === '') {
-      await this.#makeKey();
-      this.queue.start();
-    }
+    this.brokers[index] = broker;
+    this.record.brokers[index] = { pid: running.pid, startedAt, output: '' };
+    this.#ready ??= this.#makeKey().then(() => this.queue.start());
+    await this.#ready;
     return broker;
   }
 
   async addBrokers(count: number, options: BrokerOptions = {}): Promise<void> {
-    for (let index = 0; index < count; index += 1) await this.addBroker(options);
+    await Promise.all(Array.from({ length: count }, () => this.addBroker(options)));
   }
 
   /** A wire to anything, closed with the scene. */
@@ -102,6 +102,15 @@ export class Rig {
     const wire = await startWire(url);
     this.#wires.push(wire);
     return wire;
+  }
+
+  /** A wire to the provider, for the `baseUrl` of a client; brokers must be started after it. */
+  async providerWire(): Promise<{ wire: Wire; baseUrl: string }> {
+    const { url } = this.fleet.simulator;
+    const wire = await this.wire(url);
+    const baseUrl = new URL(wire.url).origin;
+    this.fleet.env['ALLOWED_PROVIDER_HOSTS'] += `,${baseUrl}`;
+    return { wire, baseUrl };
   }
 
   /** Brokers that can be asked now. */

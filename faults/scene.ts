@@ -1,4 +1,6 @@
 import { startFleet } from '../apps/broker/test/fleet';
+import { startProgram } from '../bench/program';
+import { provisioned } from '../test/harness/provisioned';
 import { Inject } from './inject';
 import { startRedisWithClock } from './redis-clock';
 import { Rig } from './rig';
@@ -14,7 +16,11 @@ export class Scene extends Rig {
 
   static async start({ redisClock }: RigOptions = {}): Promise<Scene> {
     const clock = redisClock && (await startRedisWithClock());
-    return new Scene(await startFleet(0, {}, clock?.redis), clock);
+    await provisioned('build');
+    // A process of its own: what readers cost here must not slow down the provider.
+    const { url, stop } = await startProgram('apps/simulator/src/main.js', { PORT: '0' });
+    const own = { simulator: { url, close: stop }, ...(clock && { redis: clock.redis }) };
+    return new Scene(await startFleet(0, {}, own), clock);
   }
 
   override async stop(): Promise<void> {

@@ -5,6 +5,8 @@ import { slackMs, type Violation } from './violation';
 const share = { earliest: 0.6, latest: 0.7 };
 /** From when a renewal is planned to when the provider hears of it, and the same the other way round. */
 const jitterMs = 250;
+/** The `exp` of a JWT is in whole seconds: a life may come out shorter by so much. */
+const roundingMs = 1_000;
 const tenSeconds = 10_000;
 /** Retries double from a second on, so in ten seconds there is no room for more, and one for a reader's demand. */
 const triesInTenSeconds = 8;
@@ -33,13 +35,17 @@ export function earlyCalls({ calls, lifeSeconds }: ClientLife): { from: number; 
   return good
     .slice(1)
     .map((at, index) => ({ from: good[index]!, at }))
-    .filter(({ from, at }) => at - from < share.earliest * lifeSeconds * 1_000 - jitterMs);
+    .filter(({ from, at }) => at - from < earliestMs(lifeSeconds));
+}
+
+function earliestMs(lifeSeconds: number): number {
+  return Math.max(1, share.earliest * (lifeSeconds * 1_000 - roundingMs) - jitterMs);
 }
 
 /** Failures must not become a hot loop, whatever the provider answers. */
 export function noHotLoops({ clients, faults }: Record): Violation[] {
   return clients.flatMap(({ name, calls, lifeSeconds }): Violation[] => {
-    const planned = Math.ceil(tenSeconds / (share.earliest * lifeSeconds * 1_000));
+    const planned = Math.ceil(tenSeconds / earliestMs(lifeSeconds));
     for (const [index, { at: from }] of calls.entries()) {
       const to = from + tenSeconds;
       const touching = faults.filter((fault) => touchesClient(fault, name) && overlaps(fault, from - tenSeconds, to));

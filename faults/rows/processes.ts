@@ -8,8 +8,9 @@ const leaseMs = 15_500;
 const servesOnly = { env: { ROLES: 'serve' } };
 
 async function late(scene: Scene, stop: () => Promise<() => Promise<void>>): Promise<string> {
-  const [slow] = [scene.brokers[0]!, await scene.addBroker()];
+  const slow = scene.brokers[0]!;
   const goOn = await stop();
+  await scene.addBroker();
   const [first] = await scene.calls('eu');
   const second = await callAfter(scene, 'eu', first!.at);
   await scene.until(
@@ -35,18 +36,16 @@ export const processRows: Row[] = [
     inject: 'kill -9 a worker after its claim',
     expected: 'renewed in <= 15.5 s; one provider call in all',
     run: async (scene) => {
-      const { url } = scene.fleet.simulator;
-      const wire = await scene.wire(url);
-      const env = { ALLOWED_PROVIDER_HOSTS: `${url},${wire.url}` };
-      const dies = await scene.addBroker({ env });
+      const { wire, baseUrl } = await scene.providerWire();
+      const dies = await scene.addBroker();
       wire.hold(); // claimed, and the provider has not heard of it
-      await scene.addClient('eu', { verify: false, baseUrl: wire.url });
+      await scene.addClient('eu', { verify: false, baseUrl });
       await scene.until(
         'it asks',
         () => wire.swallowed,
         (count) => count > 0,
       );
-      await scene.addBroker({ env });
+      await scene.addBroker();
       await scene.inject.kill(dies);
       const killedAt = Date.now();
       wire.mend();
@@ -68,8 +67,7 @@ export const processRows: Row[] = [
     expected: '<= 1 extra call',
     run: async (scene) => {
       const dies = await scene.addBroker({ wires: ['redis'] });
-      await underWay(scene, 'eu', { latencyMs: 4_000, lifeSeconds: 60 });
-      await scene.addBroker();
+      await underWay(scene, 'eu', { latencyMs: 1_000, lifeSeconds: 60 });
       const cut = scene.inject.cutRedis(dies, 'hold');
       cut.extraCalls = 0; // the kill alone may cost one
       await scene.until(
@@ -80,6 +78,7 @@ export const processRows: Row[] = [
       await scene.inject.kill(dies);
       const killedAt = Date.now();
       scene.inject.mendRedis(dies, cut);
+      await scene.addBroker();
       const tookMs = (await callAfter(scene, 'eu', killedAt)) - killedAt;
       await scene.until(
         'served',
@@ -98,7 +97,7 @@ export const processRows: Row[] = [
     expected: 'late commit fenced',
     run: async (scene) => {
       const slow = await scene.addBroker();
-      await underWay(scene, 'eu', { latencyMs: 4_000, lifeSeconds: 60 });
+      await underWay(scene, 'eu', { latencyMs: 1_000, lifeSeconds: 60 });
       return late(scene, async () => {
         const frozen = await scene.inject.freeze(slow);
         return () => scene.inject.thaw(slow, frozen);
@@ -111,7 +110,7 @@ export const processRows: Row[] = [
     expected: 'late commit fenced',
     run: async (scene) => {
       const slow = await scene.addBroker({ controlled: true });
-      await underWay(scene, 'eu', { latencyMs: 4_000, lifeSeconds: 60 });
+      await underWay(scene, 'eu', { latencyMs: 1_000, lifeSeconds: 60 });
       return late(scene, async () => {
         const blocked = await scene.inject.block(slow, 20_000);
         return () => scene.pass(Math.max(0, blocked.to! - Date.now()));

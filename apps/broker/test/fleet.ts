@@ -43,17 +43,17 @@ const masterKeys = `k1:${Buffer.from('0123456789abcdef0123456789abcdef').toStrin
 
 /**
  * @param more environment of the brokers
- * @param ownRedis in place of one that is started here; stopped with the fleet all the same
+ * @param own in place of those that are started here; stopped with the fleet all the same
  */
 export async function startFleet(
   replicas = 1,
   more: Record<string, string> = {},
-  ownRedis?: PrivateRedis,
+  own: { redis?: PrivateRedis; simulator?: Simulator } = {},
 ): Promise<Fleet> {
   const [database, redis, simulator] = await Promise.all([
     createDatabase(),
-    ownRedis ?? startRedis(),
-    startSimulator({ port: 0 }),
+    own.redis ?? startRedis(),
+    own.simulator ?? startSimulator({ port: 0 }),
   ]);
   const env = {
     DATABASE_URL: database.url,
