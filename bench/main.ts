@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { takeCores } from './cores';
 import { markdownTable, type Row, verdict } from './figures';
 import { describeMachine } from './machine';
-import { root } from './program';
+import { root } from '../test/harness/root';
 import { report } from './report';
 import { measureRedisMemory } from './redis-memory';
 import { measureRenewals } from './renewals';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { leashProcess, letGo } from './leash';
 import { provisioned } from './provisioned';
+import { root } from './root';
 
 export interface RunningBroker {
   url: string;
@@ -16,7 +17,6 @@ export interface RunningBroker {
   output(): string;
 }
 
-const root = join(__dirname, '..', '..');
 const bootSeconds = 20;
 
 /**

@@ -29,8 +29,11 @@ export async function sharedRedisUrl(): Promise<string> {
   return (await provisioned('redis')).url;
 }
 
-/** A Redis of one's own, to fill, to flush and to kill. */
-export async function startRedis(port?: number): Promise<PrivateRedis> {
+/**
+ * A Redis of one's own, to fill, to flush and to kill.
+ * @param env what its process gets besides, as a library that moves its clock wants to be told
+ */
+export async function startRedis(port?: number, env: Record<string, string> = {}): Promise<PrivateRedis> {
   if (!redisProgram()) await provisioned('redis'); // which installs one where it may
   const program = redisProgram();
   if (!program) {
@@ -39,7 +42,7 @@ export async function startRedis(port?: number): Promise<PrivateRedis> {
         'REDIS_URL or Docker are enough for the others.',
     );
   }
-  return startProgram(program, port);
+  return startProgram(program, port, env);
 }
 
 /** The first Redis to be had: `REDIS_URL`, a program on PATH, Docker, apt-get where root. */
@@ -57,13 +60,14 @@ export async function provisionRedis(): Promise<Server> {
   );
 }
 
-async function startProgram(program: string, fixedPort?: number): Promise<PrivateRedis> {
+async function startProgram(program: string, fixedPort?: number, env = {}): Promise<PrivateRedis> {
   const port = fixedPort ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-redis-'));
   const quiet = ['--save', '', '--appendonly', 'no', '--loglevel', 'warning'];
   const server = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...quiet], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   });
   let output = '';
   for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += chunk));

@@ -41,8 +41,20 @@ export interface Fleet {
 const adminKey = 'an-admin-key-that-an-operator-chose-0001';
 const masterKeys = `k1:${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 
-export async function startFleet(replicas = 1, more: Record<string, string> = {}): Promise<Fleet> {
-  const [database, redis, simulator] = await Promise.all([createDatabase(), startRedis(), startSimulator({ port: 0 })]);
+/**
+ * @param more environment of the brokers
+ * @param own in place of those that are started here; stopped with the fleet all the same
+ */
+export async function startFleet(
+  replicas = 1,
+  more: Record<string, string> = {},
+  own: { redis?: PrivateRedis; simulator?: Simulator } = {},
+): Promise<Fleet> {
+  const [database, redis, simulator] = await Promise.all([
+    createDatabase(),
+    own.redis ?? startRedis(),
+    own.simulator ?? startSimulator({ port: 0 }),
+  ]);
   const env = {
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
