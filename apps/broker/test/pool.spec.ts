@@ -41,7 +41,7 @@ describe('with every connection to PostgreSQL taken by a query that does not end
     expect((await fleet.token('eu', key, { query: '?min_ttl=54' })).status).toBe(200);
     expect((await fleet.calls('eu')).calls).toBeGreaterThan(before.calls);
     const refusals = (await asked).map(({ status, body }) => [status, body.code]);
-    expect(refusals).toEqual(Array(30).fill([503, 'database_unavailable']));
+    expect(refusals).toEqual(Array.from({ length: 30 }, () => [503, 'database_unavailable']));
     await until(stuck, (queries) => queries < 5); // PostgreSQL gave up those that nobody waits for
     await other.query('ROLLBACK');
     await until(
