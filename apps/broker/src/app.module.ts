@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, Reflector } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { createTokenRequester, loadPresets, systemClock } from '#providers';
-import { Access, AdminKeys, Audit, Clients, Definitions, Grants, MasterKeys, Services } from '#registry';
+import { Access, AdminKeys, Audit, Clients, Definitions, Grants, LoadedClients, MasterKeys, Services } from '#registry';
 import { TokenService } from '#tokens';
 import { ApiKeys, Attestations, Vault } from '#vault';
 import { AdminKeysController } from './admin/admin-keys.controller';
@@ -72,6 +72,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const attestations = new Attestations(keyRing);
   const definitions = new Definitions(database, attestations, presets);
   const clients = new Clients(database, vault, definitions);
+  const loaded = new LoadedClients(database, vault, definitions);
   const services = new Services(database, apiKeys);
   const adminKeys = new AdminKeys(database, apiKeys);
   const access = new Access(database);
@@ -85,19 +86,22 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     vault,
     requestToken,
     loadClient: async (id) => {
-      const client = await clients.load(id);
+      const client = await loaded.load(id);
       return client?.enabled ? client : undefined;
     },
+    loadClients: (ids) => loaded.loadMany(ids),
+    active: loaded,
+    renews: config.roles.has('renew'),
     observers: [metrics, conditions, new RenewalLog(logger)],
   });
 
-  const registration = new Registration({ clients, definitions, tokens, requestToken, allowedOrigins, logger });
+  const registration = new Registration({ clients, loaded, definitions, tokens, requestToken, allowedOrigins, logger });
   const connectionTests = new ConnectionTests({ definitions, tokens, tryOut, audit, allowedOrigins });
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
   const keys = new KeysSchedule(new MasterKeys(database, attestations), logger);
   const { pendingMigrations } = storage;
   const readiness = new Readiness({ store, pingDatabase, pendingMigrations, keys: () => keys.state });
-  const renewals = new RenewalSchedule(tokens, clients, config.roles, logger);
+  const renewals = new RenewalSchedule(tokens, config.roles, logger);
   const records = new RecordSchedule(conditions, clients, tokens, authenticator, access, logger);
   const flushes = [() => records.recordConditions(), () => records.recordUses()];
   const flush = async (): Promise<void> => void (await Promise.allSettled(flushes.map((write) => write())));

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { Clients } from '#registry';
 import { TokenService } from '#tokens';
 import type { RoleName } from './config';
 import type { Logger } from './logger';
@@ -14,7 +13,6 @@ const reconcileMs = 60_000;
 export class RenewalSchedule {
   constructor(
     private readonly tokens: TokenService,
-    private readonly clients: Clients,
     private readonly roles: ReadonlySet<RoleName>,
     private readonly logger: Logger,
   ) {}
@@ -31,7 +29,7 @@ export class RenewalSchedule {
   async reconcile(): Promise<void> {
     if (!this.roles.has('renew')) return;
     try {
-      const missing = await this.tokens.reconcile(await this.clients.active());
+      const missing = await this.tokens.reconcile();
       if (missing > 0) this.logger.info({ missing }, 'clients put back into the queue');
     } catch (error) {
       this.logger.warn({ err: error }, 'the queue could not be reconciled; trying again in a minute');

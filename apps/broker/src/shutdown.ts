@@ -3,7 +3,9 @@ import type { Parts } from './app.module';
 import type { Storage } from './storage';
 
 /** Together less than the 10 s after which an orchestrator commonly kills. */
-const drainMs = 8_500;
+const drainMs = 8_200;
+/** To give back what was cut off. */
+const giveBackMs = 300;
 const tellMs = 5_000;
 const closeMs = 600;
 const flushMs = 400;
@@ -21,12 +23,13 @@ export async function shutDown(
 ): Promise<void> {
   readiness.shutDown();
   tokens.stop();
-  const drained = within(drainMs, tokens.drain());
+  const drained = within(drainMs + giveBackMs, tokens.drain(drainMs));
   if (readiness.watched) {
     await within(tellMs, readiness.told);
     await delay(heededAfterMs);
   }
-  if (!(await drained)) logger.warn('renewals still running after 8 s; others have them when their lease ends');
+  if (!(await drained))
+    logger.warn('the token store does not answer: others have what was being renewed when the lease ends');
   if (!(await within(closeMs, app.close()))) logger.warn('requests still running were cut off');
   if (!(await within(flushMs, flush()))) logger.warn('the database does not answer: the last changes were not written');
   await within(flushMs, storage.close());

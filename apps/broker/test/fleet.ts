@@ -19,10 +19,13 @@ export interface Fleet {
   /** Calls an admin route of the first broker. */
   admin<T = any>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
   control<T = any>(method: string, path: string, body?: unknown): Promise<T>;
-  /** Registers a client that the provider knows. */
+  /**
+   * Registers a client that the provider knows.
+   * @param more.elsewhere at another name of the provider's host: what befalls the others there is not its business
+   */
   register(
     name: string,
-    more?: { ttlSeconds?: number; modes?: object; verify?: boolean; labels?: object },
+    more?: { ttlSeconds?: number; modes?: object; verify?: boolean; labels?: object; elsewhere?: boolean },
   ): Promise<Answer>;
   /** A service that was granted these clients; answers with its key. */
   service(name: string, ...clients: string[]): Promise<string>;
@@ -60,7 +63,7 @@ export async function startFleet(
     REDIS_URL: redis.url,
     MASTER_KEYS: masterKeys,
     BOOTSTRAP_ADMIN_KEY: adminKey,
-    ALLOWED_PROVIDER_HOSTS: simulator.url,
+    ALLOWED_PROVIDER_HOSTS: `${simulator.url},${simulator.url.replace('127.0.0.1', 'localhost')}`,
     LOG_LEVEL: 'debug',
     ...more,
   };
@@ -79,12 +82,13 @@ export async function startFleet(
   };
   return {
     ...{ brokers, simulator, database, redis, env, admin, control },
-    register: async (name, { ttlSeconds = 300, modes, verify = true, labels } = {}) => {
+    register: async (name, { ttlSeconds = 300, modes, verify = true, labels, elsewhere } = {}) => {
       await control('PUT', `/clients/key-of-${name}`, {
         ...{ secret: `secret-of-${name}`, ttl_seconds: ttlSeconds },
         ...(modes && { modes }),
       });
-      const inputs = { base_url: simulator.url, key: `key-of-${name}`, secret: `secret-of-${name}` };
+      const base_url = elsewhere ? simulator.url.replace('127.0.0.1', 'localhost') : simulator.url;
+      const inputs = { base_url, key: `key-of-${name}`, secret: `secret-of-${name}` };
       const body = { name, provider: 'capillary', inputs, ...(labels && { labels }) };
       return admin('POST', `/v1/clients?verify=${verify}`, body);
     },

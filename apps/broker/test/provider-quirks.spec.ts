@@ -48,7 +48,7 @@ describe('a provider that', () => {
     await fleet.admin('POST', '/v1/services', { name: 'reader' });
     await fleet.admin('POST', '/v1/grants', { service: 'reader', label: 'quirk=yes' });
     key = (await fleet.admin('POST', '/v1/services/reader/keys', {})).body.key;
-    // All at once: they take their time side by side, and one must not hold up another.
+    // All at once: they take their time side by side. So many fail that the breaker opens, and each is seen all the same.
     const all = [
       ...refused.map(([what, modes]) => ({ what, modes })),
       ...taken.map(([what, modes]) => ({ what, modes })),
@@ -71,8 +71,8 @@ describe('a provider that', () => {
     expect(await fleet.token(name, key)).toMatchObject({ status: 503, body: { reason: code } });
     const { calls } = await fleet.calls(name);
     const seconds = (Date.now() - Date.parse(body.created_at)) / 1_000;
-    // Doubling from at least 250 ms: no more than so many attempts fit into the time.
-    expect(calls).toBeLessThanOrEqual(2 + Math.log2(1 + seconds / 0.25));
+    // Doubling from at least 250 ms: no more than so many attempts fit into the time. One more where a cut is repeated.
+    expect(calls).toBeLessThanOrEqual(3 + Math.log2(1 + seconds / 0.25));
   });
 
   it.each(taken)('issues tokens with %s is asked once and its token served', async (what) => {
@@ -88,7 +88,7 @@ describe('a provider that', () => {
 
   it('throttles with Retry-After is left alone until then', async () => {
     await fleet.register('patient', {
-      verify: false,
+      ...{ verify: false, elsewhere: true },
       modes: { throttle: { retry_after: 'seconds', seconds: 3, times: 1 } },
     });
     await until(
@@ -102,7 +102,7 @@ describe('a provider that', () => {
 
   it('refuses once and then not is taken for what it is: no client is condemned for one refusal', async () => {
     const modes = { flapping_refusal: { every: 1, times: 1 } };
-    await fleet.register('flapping', { verify: false, modes });
+    await fleet.register('flapping', { verify: false, modes, elsewhere: true });
     const seen = new Set<string>();
     await until(
       () => fleet.admin('GET', '/v1/clients/flapping'),
@@ -112,7 +112,11 @@ describe('a provider that', () => {
   });
 
   it('gives the same token again is not asked in a hot loop', async () => {
-    await fleet.register('sticky', { ttlSeconds: 8, modes: { same_token_again: { life: 'remaining' } } });
+    await fleet.register('sticky', {
+      ttlSeconds: 8,
+      elsewhere: true,
+      modes: { same_token_again: { life: 'remaining' } },
+    });
     await new Promise((resolve) => setTimeout(resolve, 8_000));
     expect((await fleet.calls('sticky')).calls).toBeLessThanOrEqual(8);
   }, 20_000);

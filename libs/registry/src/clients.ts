@@ -1,12 +1,11 @@
-import { type ProviderDefinition, tokenHosts } from '#providers';
-import type { Secret, Vault } from '#vault';
+import type { Vault } from '#vault';
 import { type By, record } from './audit';
 import type { Database, Transaction } from './database';
 import { type Definitions, hold } from './definitions';
 import { AlreadyExists, isUniqueViolation, NotFound, VersionMismatch } from './errors';
 import type { Client as ClientRow, Prisma } from './generated/client';
 import { type Page, pageOf, type PageRequest } from './page';
-import { type Inputs, openInputs, sealInputs } from './sealed-inputs';
+import { type Inputs, sealInputs } from './sealed-inputs';
 
 /** How a client is to be renewed, where its provider's definition does not fit. As it stands in JSON. */
 export interface RenewalSettings {
@@ -45,19 +44,6 @@ export interface ClientFilter {
   label?: string;
   /** Part of the name. */
   q?: string;
-}
-
-/** A client with its provider's definition and its inputs, still sealed. */
-export interface LoadedClient {
-  id: string;
-  provider: string;
-  definition: ProviderDefinition;
-  secretVersion: number;
-  maxLifeSeconds?: number;
-  /** Hosts of its token URLs, where its provider's quota is counted by them. */
-  hosts?: string;
-  /** @throws CannotOpen */
-  inputs(): Promise<Record<string, string | Secret>>;
 }
 
 /** The registered key/secret pairs. */
@@ -185,30 +171,10 @@ export class Clients {
     });
   }
 
-  /**
-   * The client with its inputs, sealed, enabled or not; undefined when it is gone.
-   * @throws CannotOpen where its definition cannot be trusted or read, UnknownProvider where it is gone
-   */
-  async load(id: string): Promise<(LoadedClient & { enabled: boolean }) | undefined> {
-    const row = await this.db.client.findUnique({ where: { id } });
-    if (!row) return undefined;
-    const { provider, secretVersion, enabled, sealedInputs } = row;
-    const pinned = await this.definitions.load(provider, row.providerVersion);
-    const { definition } = pinned;
-    const sealed = { definition: pinned, plain: row.inputs as Record<string, string>, sealed: sealedInputs };
-    const inputs = () => openInputs(this.vault, { clientId: id, secretVersion }, sealed);
-    const { max_ttl_seconds: maxLifeSeconds } = row.renewal as RenewalSettings;
-    const limit = maxLifeSeconds === undefined ? {} : { maxLifeSeconds };
-    const hosts = definition.renew?.quota && { hosts: tokenHosts(definition, sealed.plain) };
-    return { id, provider, definition, secretVersion, enabled, inputs, ...limit, ...hosts };
-  }
-
-  /** Every client that is to be kept fresh. */
-  async active(): Promise<{ id: string; name: string; secretVersion: number; condition: string }[]> {
-    return this.db.client.findMany({
-      where: { enabled: true },
-      select: { id: true, name: true, secretVersion: true, condition: true },
-    });
+  /** Enabled clients that are not fresh, as far as is written. */
+  async unwell(limit: number): Promise<{ id: string; condition: string }[]> {
+    const where = { enabled: true, condition: { not: 'fresh' } };
+    return this.db.client.findMany({ where, select: { id: true, condition: true }, take: limit });
   }
 
   async namesOf(ids: string[]): Promise<Map<string, string>> {

@@ -2,6 +2,7 @@ import { InvalidDefinition, loadPresets, type Preset, readDefinition } from '#pr
 import { Attestations, CannotOpen, KeyRing, newMasterKey, Secret, Vault } from '#vault';
 import { createDatabase, type TestDatabase } from '../../../test/harness/database';
 import { Clients } from './clients';
+import { LoadedClients } from './loaded-clients';
 import { type Database, openDatabase, postgresAdapter } from './database';
 import { Definitions } from './definitions';
 import {
@@ -16,7 +17,7 @@ import {
 
 const by = { actor: 'admin:test' };
 const oldKey = newMasterKey('k1');
-const attestations = new Attestations(KeyRing.parse(oldKey));
+const [vault, attestations] = [new Vault(KeyRing.parse(oldKey)), new Attestations(KeyRing.parse(oldKey))];
 const acme = (title: string, id = 'acme') => `
 id: ${id}
 title: ${title}
@@ -32,6 +33,7 @@ describe('definitions', () => {
   let db: Database;
   let definitions: Definitions;
   let clients: Clients;
+  let loaded: LoadedClients;
   const open = (presets: Map<string, Preset> = loadPresets(), keys = attestations) =>
     new Definitions(db, keys, presets);
 
@@ -47,7 +49,8 @@ describe('definitions', () => {
     await db.$executeRaw`TRUNCATE provider_versions, clients, audit_entries CASCADE`;
     definitions = open();
     await definitions.storePresets();
-    clients = new Clients(db, new Vault(KeyRing.parse(oldKey)), definitions);
+    clients = new Clients(db, vault, definitions);
+    loaded = new LoadedClients(db, vault, definitions);
   });
 
   const register = async (name: string, provider = 'acme', version?: number) => {
@@ -57,7 +60,7 @@ describe('definitions', () => {
     const inputs = { definition, plain, secret: { key: new Secret('hush') } };
     return clients.register({ name, labels: {}, renewal: {}, condition: 'fresh' }, inputs, by);
   };
-  const opened = async (id: string, by_ = clients) => (await (await by_.load(id))!.inputs())['key'] as Secret;
+  const opened = async (id: string, by_ = loaded) => (await (await by_.load(id))!.inputs())['key'] as Secret;
   const fulfilled = <T>(outcomes: PromiseSettledResult<T>[]) =>
     outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const audit = async () => (await db.auditEntry.findMany({ orderBy: { seq: 'asc' } })).map(({ action }) => action);
@@ -101,9 +104,8 @@ describe('definitions', () => {
     await db.$executeRaw`UPDATE clients SET provider_version = DEFAULT WHERE name = 'old'`;
     expect(await clients.get('old')).toMatchObject({ providerVersion: 1 });
     // And what it sealed, without a word of the text, opens.
-    const sealed = await new Vault(KeyRing.parse(oldKey)).seal(new Secret('{"key":"hush"}'), {
-      ...{ clientId: id, secretVersion: 1, provider: 'capillary', tokenHost: 'eu.api.capillarytech.com' },
-    });
+    const place = { clientId: id, secretVersion: 1, provider: 'capillary', tokenHost: 'eu.api.capillarytech.com' };
+    const sealed = await vault.seal(new Secret('{"key":"hush"}'), place);
     await db.client.update({ where: { id }, data: { sealedInputs: sealed } });
     expect((await opened(id)).reveal()).toBe('hush');
   });
@@ -114,7 +116,7 @@ describe('definitions', () => {
     expect(await definitions.change('acme', acme('Two'), 1, by)).toMatchObject({ version: 2 });
     await expect(definitions.change('acme', acme('Three'), 1, by)).rejects.toThrow(VersionMismatch);
     expect(await clients.get('pinned')).toMatchObject({ providerVersion: 1 });
-    expect((await clients.load((await clients.get('pinned')).id))!.definition.title).toBe('One');
+    expect((await loaded.load((await clients.get('pinned')).id))!.definition.title).toBe('One');
     expect(await definitions.get('acme')).toMatchObject({ version: 2, definition: { title: 'Two' } });
     // An earlier text is a new version all the same; the present text is none.
     expect(await definitions.change('acme', acme('One'), 2, by)).toMatchObject({ version: 3 });
@@ -217,7 +219,7 @@ describe('definitions', () => {
     );
     const restarted = open();
     await restarted.storePresets();
-    const after = new Clients(db, new Vault(KeyRing.parse(oldKey)), restarted);
+    const after = new LoadedClients(db, vault, restarted);
     await expect(after.load(id)).rejects.toThrow(DefinitionUnusable);
     await expect(after.load(id)).rejects.toThrow(CannotOpen);
     expect((await opened(fine.id, after)).reveal()).toBe('hush');
@@ -235,7 +237,7 @@ describe('definitions', () => {
     await db.$executeRaw`DELETE FROM provider_versions WHERE version = 2`;
     await open().change('acme', acme('Other two'), 1, by);
     await db.$executeRaw`UPDATE clients SET provider_version = 2 WHERE name = 'victim'`;
-    await expect(opened(id, new Clients(db, new Vault(KeyRing.parse(oldKey)), open()))).rejects.toThrow(CannotOpen);
+    await expect(opened(id, new LoadedClients(db, vault, open()))).rejects.toThrow(CannotOpen);
   });
 
   it.each(['', `, digest = 'x'`])(

@@ -4,6 +4,7 @@ import { createDatabase, type TestDatabase } from '../../../test/harness/databas
 import { Access } from './access';
 import { AdminKeys, bootstrapPrefix } from './admin-keys';
 import { Clients } from './clients';
+import { LoadedClients } from './loaded-clients';
 import { type Database, openDatabase, postgresAdapter } from './database';
 import { Definitions, type DefinitionVersion } from './definitions';
 import { AlreadyExists, isDatabaseUnavailable, LastAdminKey, NotFound, VersionMismatch } from './errors';
@@ -17,6 +18,7 @@ describe('the registry', () => {
   let testDatabase: TestDatabase;
   let db: Database;
   let clients: Clients;
+  let loaded: LoadedClients;
   let capillary: DefinitionVersion;
   const apiKeys = new ApiKeys(ring);
 
@@ -27,6 +29,7 @@ describe('the registry', () => {
     await definitions.storePresets();
     capillary = await definitions.choose('capillary');
     clients = new Clients(db, new Vault(ring), definitions);
+    loaded = new LoadedClients(db, new Vault(ring), definitions);
   });
   afterAll(async () => {
     await db.$disconnect();
@@ -40,7 +43,7 @@ describe('the registry', () => {
   });
   const register = (name: string) =>
     clients.register({ name, labels: { team: 'a' }, renewal: {}, condition: 'fresh' }, inputs(), by);
-  const opened = async (id: string) => (await (await clients.load(id))!.inputs())['secret'] as Secret;
+  const opened = async (id: string) => (await (await loaded.load(id))!.inputs())['secret'] as Secret;
   const auditRows = (target: string) => db.auditEntry.count({ where: { target } });
 
   it('gives back sealed inputs to a renewal and to nobody else', async () => {
@@ -49,7 +52,7 @@ describe('the registry', () => {
       'hush',
     );
     expect((await opened(client.id)).reveal()).toBe('hush');
-    expect(JSON.stringify(await (await clients.load(client.id))!.inputs())).not.toContain('hush');
+    expect(JSON.stringify(await (await loaded.load(client.id))!.inputs())).not.toContain('hush');
   });
 
   it.each([

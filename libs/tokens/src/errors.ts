@@ -30,3 +30,10 @@ export function unavailable({ lastFailure, dueInMs = 0, restMs = 0 }: ClientStat
   if (restMs === 0) return new TokenUnavailable('renewing', 'the first token is being fetched', 1);
   return new TokenUnavailable('not_yet', 'the provider may not be asked for a token yet', seconds(restMs));
 }
+
+/** The same where this process renews nothing itself. */
+export function leftToOthers(state: ClientState): TokenUnavailable {
+  if (state.lastFailure || state.restMs) return unavailable(state);
+  const message = 'this replica does not renew, and none that does has fetched the token yet';
+  return new TokenUnavailable('renewing', message, 1);
+}

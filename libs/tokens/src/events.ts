@@ -1,3 +1,4 @@
+import type { BreakerState } from './breaker';
 import type { Condition } from './condition';
 import type { LastFailure } from './token-store';
 
@@ -18,6 +19,15 @@ export interface TokenEvents {
   renewalFailed?(event: RenewalEvent & { failure: LastFailure; nextAttemptInMs: number }): void;
   /** A token was thrown away: its claim was lost, its secret replaced, or it ends no later than the one in store. */
   tokenDiscarded?(event: RenewalEvent & { why: 'fenced' | 'outdated' | 'sticky' }): void;
+  /** The provider was not asked: it fails too often, or its quota is used up. */
+  heldBack?(event: {
+    clientId: string;
+    provider: string;
+    why: 'breaker_open' | 'retry_budget' | 'quota';
+    nextAttemptInMs: number;
+  }): void;
+  /** `origin`: the hosts that are asked, where clients name them; a provider can have several. */
+  breakerChanged?(event: { provider: string; origin: string; state: BreakerState }): void;
   conditionChanged?(event: { clientId: string; condition: Condition; reason?: string }): void;
   /** Something that no caller waits for went wrong. */
   fault?(event: { what: string; error: unknown; clientId?: string }): void;
@@ -44,6 +54,8 @@ export function tellAll(observers: TokenEvents[]): Required<TokenEvents> {
     renewed: each('renewed'),
     renewalFailed: each('renewalFailed'),
     tokenDiscarded: each('tokenDiscarded'),
+    heldBack: each('heldBack'),
+    breakerChanged: each('breakerChanged'),
     conditionChanged: each('conditionChanged'),
     fault: each('fault'),
   };

@@ -82,7 +82,8 @@ describe('the minimum interval between two requests of a client', () => {
     const asked = new Promise<void>((resolve) => {
       scene.answer = () => new Promise(() => resolve());
     });
-    await scene.service.reconcile([{ id: 'c', secretVersion: 1 }]);
+    scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
+    await scene.service.reconcile();
     scene.clock.ms += 60_000;
     await scene.service.renewDue();
     await asked; // and is never heard of again

@@ -25,7 +25,7 @@ describe.each([
   });
   afterEach(() => store.remove(id));
 
-  const dueNow = async () => (await store.claimDue(64)).filter((claim) => claim.clientId === id);
+  const dueNow = async () => (await store.claimDue(64)).claims.filter((claim) => claim.clientId === id);
   const stored = async () => (await store.read(id)).token?.generation;
   /** A claim for which the provider is being asked, for so long. */
   const asked = async (forMs = 0): Promise<Claim> => {

@@ -1,11 +1,14 @@
 import { type Clock, systemClock } from '#providers';
-import { nextTryInMs, replacementFor } from './same-token';
+import { attemptsKept, failedAttempt } from './attempts';
+import { isSame, nextTryInMs, replacementFor } from './same-token';
 import {
+  type Attempt,
   type Attempts,
   type Claim,
   type ClaimAnswer,
   type ClientState,
   type Commit,
+  type DueClaims,
   leaseMs,
   minRestMs,
   type NewToken,
@@ -16,7 +19,7 @@ import {
   type TokenStore,
 } from './token-store';
 
-interface Entry extends Attempts {
+interface Entry extends Omit<Attempts, 'unasked'> {
   dueAt: number;
   minimumVersion: number;
   claim: string;
@@ -24,6 +27,10 @@ interface Entry extends Attempts {
   notBefore: number;
   /** Whoever wants it: the minimum interval between two requests. */
   notAskedBefore: number;
+  /** The last attempt failed, or was held back. */
+  inTrouble: boolean;
+  /** Oldest first. */
+  attempts: Attempt[];
   token?: NewToken & { generation: string; until: number };
 }
 
@@ -34,14 +41,24 @@ export class MemoryTokenStore implements TokenStore {
   /** When each permit of the last window was taken, oldest first, by bucket. */
   readonly #permits = new Map<string, number[]>();
   #generation = 0;
+  #whole = false;
 
   constructor(private readonly clock: Clock = systemClock) {}
 
-  async claimDue(limit: number): Promise<Claim[]> {
+  async claimDue(limit: number): Promise<DueClaims> {
     const now = this.clock.monotonic();
     const due = [...this.#entries].filter(([, entry]) => entry.dueAt <= now);
     due.sort(([, a], [, b]) => a.dueAt - b.dueAt);
-    return due.slice(0, limit).map(([clientId, entry]) => this.#claim(clientId, entry, now - entry.dueAt));
+    const claims = due.slice(0, limit).map(([clientId, entry]) => ({
+      latenessMs: now - entry.dueAt, // before the claim moves it
+      ...this.#claim(clientId, entry),
+      ...(entry.inTrouble && { retry: true as const }),
+    }));
+    return { claims, lost: !this.#whole };
+  }
+
+  async markWhole(): Promise<void> {
+    this.#whole = true;
   }
 
   async claimOne(clientId: string, seenGeneration = '0', restMs = minRestMs): Promise<ClaimAnswer> {
@@ -53,7 +70,8 @@ export class MemoryTokenStore implements TokenStore {
     const interval = restMs > 0 ? entry.notAskedBefore : 0;
     const rest = Math.max(entry.notBefore, interval, token ? token.until - token.runwayMs + restMs : 0) - now;
     if (rest > 0) return { outcome: 'resting', waitMs: rest };
-    return { outcome: 'claimed', claim: this.#claim(clientId, entry) };
+    const claim = this.#claim(clientId, entry);
+    return { outcome: 'claimed', claim: { ...claim, ...(entry.failures > 0 && { retry: true }) } };
   }
 
   async asking(claim: Claim, minIntervalMs: number): Promise<'go' | 'early' | 'fenced'> {
@@ -77,10 +95,17 @@ export class MemoryTokenStore implements TokenStore {
       Object.assign(entry, { heldUntil: 0, notAskedBefore: 0, dueAt: now });
       return { outcome: 'outdated', freshAgain: false };
     }
-    const { minIntervalMs = 0 } = token;
+    const { minIntervalMs = 0, unplannedRenewInMs: unplanned } = token;
+    const unforeseen = unplanned !== undefined && (entry.failures > 0 || (entry.token?.until ?? 0) <= now);
     const freshAgain = entry.failures > 0 || !entry.token;
     if (minIntervalMs > 0) entry.notAskedBefore = now + minIntervalMs;
     const replacement = replacementFor(entry.token, token, now);
+    this.#note(entry, {
+      at: this.clock.now(),
+      outcome: replacement ? 'renewed' : 'kept',
+      durationMs: Math.round(token.durationMs ?? 0),
+      ...(token.providerRequestId && { providerRequestId: token.providerRequestId }),
+    });
     if (!replacement) {
       const stored = entry.token!;
       // A token that is not served any more, though the provider still gives it, ends no series of failures.
@@ -91,9 +116,11 @@ export class MemoryTokenStore implements TokenStore {
     }
     endAttempt(entry);
     const until = now + replacement.runwayMs;
+    const renewInMs =
+      unforeseen && !isSame(entry.token, token, now) ? Math.max(unplanned, minIntervalMs) : replacement.renewInMs;
     entry.minimumVersion = token.secretVersion;
     entry.token = { ...replacement, generation: claim.generation, until };
-    entry.dueAt = now + replacement.renewInMs;
+    entry.dueAt = now + renewInMs;
     if (entry.dueAt > until) entry.notBefore = entry.dueAt;
     this.#tell({ kind: 'renewed', clientId: claim.clientId, generation: claim.generation });
     return { outcome: 'stored', freshAgain };
@@ -112,9 +139,14 @@ export class MemoryTokenStore implements TokenStore {
       Object.assign(entry, { heldUntil: 0, notAskedBefore: 0, dueAt: now });
       return 'outdated';
     }
-    if (attempts) endAttempt(entry);
     const again = now + delayMs;
-    Object.assign(entry, attempts, { heldUntil: 0, dueAt: again, notBefore: again });
+    if (attempts) {
+      const { unasked, ...counted } = attempts;
+      endAttempt(entry);
+      Object.assign(entry, counted);
+      if (attempts.lastFailure && !unasked) this.#note(entry, failedAttempt(attempts.lastFailure));
+    }
+    Object.assign(entry, { heldUntil: 0, dueAt: again, notBefore: again, inTrouble: true });
     if (minIntervalMs !== undefined) entry.notAskedBefore = minIntervalMs > 0 ? now + minIntervalMs : 0;
     return 'postponed';
   }
@@ -143,6 +175,10 @@ export class MemoryTokenStore implements TokenStore {
 
   readMany(clientIds: string[]): Promise<ClientState[]> {
     return Promise.all(clientIds.map((id) => this.read(id)));
+  }
+
+  async attempts(clientId: string): Promise<Attempt[]> {
+    return [...(this.#entries.get(clientId)?.attempts ?? [])].reverse();
   }
 
   async enqueue(entries: QueueEntry[]): Promise<number> {
@@ -182,8 +218,8 @@ export class MemoryTokenStore implements TokenStore {
   async overview(next: number): Promise<Overview> {
     const now = this.clock.monotonic();
     const entries = [...this.#entries].map(([clientId, entry]) => ({ clientId, ...entry, dueInMs: entry.dueAt - now }));
-    const ending = entries.flatMap(({ clientId, token }) =>
-      token ? [{ clientId, runwayMs: this.#runway(token) }] : [],
+    const ending = entries.flatMap(({ clientId, token, inTrouble }) =>
+      inTrouble ? [{ clientId, runwayMs: Math.max(0, token ? this.#runway(token) : 0) }] : [],
     );
     const soonest = entries.map(({ clientId, dueInMs }) => ({ clientId, dueInMs }));
     return {
@@ -212,21 +248,26 @@ export class MemoryTokenStore implements TokenStore {
 
   #add(clientId: string, dueAt: number): Entry {
     const times = { dueAt, heldUntil: 0, notBefore: 0, notAskedBefore: 0 };
-    const entry: Entry = { ...times, minimumVersion: 0, claim: '', failures: 0, refusals: 0 };
+    const state = { minimumVersion: 0, claim: '', failures: 0, refusals: 0, inTrouble: false, attempts: [] };
+    const entry: Entry = { ...times, ...state };
     this.#entries.set(clientId, entry);
     return entry;
   }
 
-  #claim(clientId: string, entry: Entry, latenessMs?: number): Claim {
+  #claim(clientId: string, entry: Entry): Claim {
     this.#generation = Math.max(this.#generation, this.clock.now() * 1_000) + 1;
     entry.claim = this.#generation.toFixed(0);
     entry.heldUntil = entry.dueAt = this.clock.monotonic() + leaseMs;
-    return { clientId, generation: entry.claim, ...(latenessMs !== undefined && { latenessMs }) };
+    return { clientId, generation: entry.claim };
   }
 
   /** The least that both clocks allow, as in Redis. */
   #runway(token: NewToken & { until: number }): number {
     return Math.min(token.until - this.clock.monotonic(), token.serveUntil - this.clock.now());
+  }
+
+  #note(entry: Entry, attempt: Attempt): void {
+    entry.attempts = [...entry.attempts, attempt].slice(-attemptsKept);
   }
 
   #tell(news: News): void {
@@ -240,5 +281,6 @@ function endAttempt(entry: Entry): void {
   entry.notBefore = 0;
   entry.failures = 0;
   entry.refusals = 0;
+  entry.inTrouble = false;
   delete entry.lastFailure;
 }

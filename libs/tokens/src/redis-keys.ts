@@ -1,6 +1,13 @@
 import { crc32 } from 'node:zlib';
 
-/** `tb1`: the first version of the shapes below; a later one takes another prefix and both run side by side. */
+/**
+ * `tb1`: the version of the shapes below. Replicas of two versions work on the same keys during an update, each with its own
+ * scripts, so under one prefix a shape may gain keys and fields, which the older version neither reads nor writes nor
+ * misses; what a key or field means may not change, nor may one go that the older version needs. Whatever needs that
+ * takes another prefix: both run side by side then, each client renewed by both, until the older one is gone.
+ *
+ * 0.1.0 also has a ZSET `until` for each shard, client -> ms up to which its token is served, and reads it for one view.
+ */
 const prefix = 'tb1:';
 export const channel = `${prefix}news`;
 export const shardCount = 16;
@@ -10,8 +17,13 @@ export interface ShardKeys {
   prefix: string;
   /** ZSET client -> ms at which it is due. */
   due: string;
-  /** ZSET client -> ms up to which its token is served. */
-  until: string;
+  /**
+   * ZSET client -> ms up to which its token is served, 0 without one; of those in trouble alone: the last attempt failed,
+   * or was held back.
+   */
+  trouble: string;
+  /** There while every client is in the queue: gone, it says that this shard was lost. */
+  epoch: string;
   /** The last generation that was given out. */
   generation: string;
 }
@@ -20,12 +32,15 @@ export interface ShardKeys {
  * HASH of the client: g generation of the token, v secret version, u and r serve-until by the committer's and by Redis'
  * clock, l servable life, k margin from there to the end of its life, p its fingerprint; m minimum secret version, c last
  * claim, h held until, n not before (on demand), f failures, x refusals, e last failure; and where requests must be some
- * interval apart, a not asked again before, i that interval.
+ * interval apart, a not asked again before, i that interval. History: y the last ten attempts that went well, y0 to y4
+ * ten each before them, j which of these is next, q the provider's id of the last such request.
  */
 export interface ClientKeys extends ShardKeys {
   client: string;
   /** The sealed token, which expires with it. */
   token: string;
+  /** LIST of the attempts that failed, JSON, newest first; expires a week after the last. */
+  failed: string;
 }
 
 export function shardOf(clientId: string): number {
@@ -37,14 +52,16 @@ export function shardKeys(shard: number): ShardKeys {
   return {
     prefix: shardPrefix,
     due: `${shardPrefix}due`,
-    until: `${shardPrefix}until`,
+    trouble: `${shardPrefix}trouble`,
+    epoch: `${shardPrefix}epoch`,
     generation: `${shardPrefix}generation`,
   };
 }
 
 export function clientKeys(clientId: string): ClientKeys {
   const keys = shardKeys(shardOf(clientId));
-  return { ...keys, client: `${keys.prefix}c:${clientId}`, token: `${keys.prefix}t:${clientId}` };
+  const of = (kind: string): string => `${keys.prefix}${kind}:${clientId}`;
+  return { ...keys, client: of('c'), token: of('t'), failed: of('f') };
 }
 
 /** LIST ms at which each permit of the last window was taken. A slot of its own: a quota is shared by clients of all shards. */

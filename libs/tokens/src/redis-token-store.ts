@@ -2,14 +2,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '#providers';
 import { Redis } from 'ioredis';
+import { attemptsKept, failedAttempt, latestAttempts } from './attempts';
 import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
 import { RedisNews } from './redis-news';
+import { overviewOf } from './redis-overview';
 import {
+  type Attempt,
   type Attempts,
   type Claim,
   type ClaimAnswer,
   type ClientState,
   type Commit,
+  type DueClaims,
   leaseMs,
   minRestMs,
   type NewToken,
@@ -22,17 +26,21 @@ import {
 
 /** Redis that does not answer must not keep a caller waiting: it has a token in its cache, or gets a 503. */
 const commandTimeoutMs = 800;
+/** Attempts that failed are forgotten when none has followed for so long. */
+const failuresKeptMs = 7 * 24 * 3_600_000;
+/** Longer values would cost the client's hash its compact encoding. */
+const maxRequestIdBytes = 64;
 
 const scripts = {
-  claimDue: 1,
+  claimDue: 2,
   claimOne: 3,
   asking: 2,
   commit: 4,
-  postpone: 2,
+  postpone: 4,
   read: 3,
   enqueue: 1,
-  change: 2,
-  remove: 4,
+  change: 3,
+  remove: 5,
   takePermits: 1,
 } as const;
 
@@ -89,29 +97,39 @@ export class RedisTokenStore implements TokenStore {
     });
   }
 
-  async claimDue(limit: number): Promise<Claim[]> {
+  async claimDue(limit: number): Promise<DueClaims> {
     // A random order of shards, so that no shard starves while a replica has few free slots.
     const first = Math.floor(Math.random() * shardCount);
-    const claims: Claim[] = [];
+    const due: DueClaims = { claims: [], lost: false };
     const claimFrom = async (shard: number, atMost: number): Promise<void> => {
       const keys = shardKeys(shard);
-      const flat = await this.#redis.claimDue(keys.due, keys.prefix, atMost, leaseMs, this.clockShiftMs);
-      for (let i = 0; i < flat.length; i += 3) {
-        const [clientId, generation, lateness] = flat.slice(i, i + 3).map(String) as [string, string, string];
-        claims.push({ clientId, generation, latenessMs: Number(lateness) });
+      const args = [keys.prefix, atMost, leaseMs, this.clockShiftMs];
+      const [lost, ...flat] = await this.#redis.claimDue(keys.due, keys.trouble, ...args);
+      if (Number(lost) === 1) due.lost = true;
+      for (let i = 0; i < flat.length; i += 4) {
+        const [clientId, generation, lateness, retry] = flat.slice(i, i + 4).map(String);
+        const claim = { clientId: clientId!, generation: generation!, latenessMs: Number(lateness) };
+        due.claims.push({ ...claim, ...(retry === '1' && { retry: true }) });
       }
     };
     const shares = Array.from({ length: shardCount }, (_, i) => Math.floor((limit + i) / shardCount));
     await Promise.all(shares.map((share, i) => (share > 0 ? claimFrom((first + i) % shardCount, share) : undefined)));
-    return claims;
+    return due;
+  }
+
+  async markWhole(): Promise<void> {
+    const shards = Array.from({ length: shardCount }, (_, shard) => shardKeys(shard));
+    await Promise.all(shards.map(({ epoch }) => this.#redis.set(epoch, this.#clock.now())));
   }
 
   async claimOne(clientId: string, seenGeneration = '0', restMs = minRestMs): Promise<ClaimAnswer> {
     const { due, client, generation } = clientKeys(clientId);
-    const [outcome, value] = (
+    const [outcome, value, failed] = (
       await this.#redis.claimOne(due, client, generation, clientId, leaseMs, seenGeneration, restMs, this.clockShiftMs)
     ).map(String);
-    if (outcome === 'claimed') return { outcome, claim: { clientId, generation: value! } };
+    if (outcome === 'claimed') {
+      return { outcome, claim: { clientId, generation: value!, ...(failed === '1' && { retry: true }) } };
+    }
     if (outcome === 'newer') return { outcome };
     return { outcome: outcome as 'held' | 'resting', waitMs: Number(value) };
   }
@@ -123,14 +141,17 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
-    const { due, client, until, token: tokenKey } = clientKeys(claim.clientId);
+    const { due, client, trouble, token: tokenKey } = clientKeys(claim.clientId);
     const [outcome, freshAgain] = await this.#redis.commit(
-      ...[due, client, until, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
+      ...[due, client, trouble, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
       ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
       ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs, Math.floor(token.marginMs)],
       ...[token.fingerprints.length > 0 ? ` ${token.fingerprints.join(' ')} ` : ''],
       ...[token.nextBeforeEndMs === undefined ? '' : Math.floor(token.nextBeforeEndMs), token.endsOthers ? 1 : 0],
-      Math.ceil(token.minIntervalMs ?? 0),
+      ...[Math.ceil(token.minIntervalMs ?? 0)],
+      ...[token.unplannedRenewInMs === undefined ? '' : Math.ceil(token.unplannedRenewInMs)],
+      ...[Math.round(token.durationMs ?? 0), token.providerRequestId?.slice(0, maxRequestIdBytes) ?? ''],
+      claim.retry ? 1 : 0,
     );
     return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
   }
@@ -141,12 +162,15 @@ export class RedisTokenStore implements TokenStore {
     attempts?: Attempts,
     { secretVersion, minIntervalMs }: { secretVersion?: number; minIntervalMs?: number } = {},
   ): Promise<'postponed' | 'fenced' | 'outdated'> {
-    const { due, client } = clientKeys(claim.clientId);
+    const { due, client, trouble, failed } = clientKeys(claim.clientId);
     const failure = attempts?.lastFailure ? JSON.stringify(attempts.lastFailure) : '';
+    const attempt = failure && !attempts!.unasked ? JSON.stringify(failedAttempt(attempts!.lastFailure!)) : '';
     const counted = [attempts?.failures ?? '', attempts?.refusals ?? '', failure, secretVersion ?? ''];
     const interval = minIntervalMs === undefined ? '' : Math.ceil(minIntervalMs);
     const args = [claim.clientId, claim.generation, Math.ceil(delayMs), ...counted, this.clockShiftMs, interval];
-    return String(await this.#redis.postpone(due, client, ...args)) as 'postponed' | 'fenced' | 'outdated';
+    args.push(attempt, attemptsKept, failuresKeptMs);
+    return String(await this.#redis.postpone(due, client, trouble, failed, ...args)) as
+      'postponed' | 'fenced' | 'outdated';
   }
 
   async takePermits(bucket: string, permits: number, { requests, perMs }: Quota): Promise<number> {
@@ -178,6 +202,22 @@ export class RedisTokenStore implements TokenStore {
     return Promise.all(clientIds.map((id) => this.read(id)));
   }
 
+  async attempts(clientId: string): Promise<Attempt[]> {
+    const { client, failed } = clientKeys(clientId);
+    const [[requestId, next, newest, ...older], failures] = await Promise.all([
+      this.#redis.hmgetBuffer(client, 'q', 'j', 'y', 'y0', 'y1', 'y2', 'y3', 'y4'),
+      this.#redis.lrange(failed, 0, -1),
+    ]);
+    const oldest = Number(next ?? 0); // what is written next is what has been there the longest
+    const wentWell = [...older.slice(oldest), ...older.slice(0, oldest), newest].flatMap((records) => records ?? []);
+    const told = String(requestId ?? '');
+    return latestAttempts(
+      Buffer.concat(wentWell),
+      told,
+      failures.map((json) => JSON.parse(json) as Attempt),
+    );
+  }
+
   async enqueue(entries: QueueEntry[]): Promise<number> {
     const byShard = new Map<number, QueueEntry[]>();
     for (const entry of entries) {
@@ -196,38 +236,19 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async change(clientId: string, secretVersion: number, dueInMs = 0): Promise<void> {
-    const { due, client } = clientKeys(clientId);
-    await this.#redis.change(due, client, clientId, secretVersion, channel, dueInMs, this.clockShiftMs);
+    const { due, client, trouble } = clientKeys(clientId);
+    await this.#redis.change(due, client, trouble, clientId, secretVersion, channel, dueInMs, this.clockShiftMs);
   }
 
   async remove(clientId: string, claim?: Claim): Promise<void> {
-    const { due, client, until, token } = clientKeys(clientId);
-    await this.#redis.remove(due, client, until, token, clientId, claim?.generation ?? '', channel);
+    const { due, client, trouble, token, failed } = clientKeys(clientId);
+    await this.#redis.remove(due, client, trouble, token, failed, clientId, claim?.generation ?? '', channel);
   }
 
   async overview(next: number): Promise<Overview> {
     const [seconds, micros] = await this.#redis.time();
     const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) + this.clockShiftMs;
-    const shards = await Promise.all(
-      Array.from({ length: shardCount }, async (_, shard) => {
-        const { due, until } = shardKeys(shard);
-        const [depth, late, soonest, ending] = await Promise.all([
-          this.#redis.zcard(due),
-          this.#redis.zcount(due, 0, now),
-          this.#redis.zrange(due, '0', String(next - 1), 'WITHSCORES'),
-          this.#redis.zrange(until, '0', String(next - 1), 'WITHSCORES'),
-        ]);
-        return { depth, late, soonest: pairs(soonest, now), ending: pairs(ending, now) };
-      }),
-    );
-    const sum = (pick: (shard: (typeof shards)[number]) => number) => shards.reduce((n, shard) => n + pick(shard), 0);
-    const least = (all: { id: string; inMs: number }[]) => all.sort((a, b) => a.inMs - b.inMs).slice(0, next);
-    return {
-      depth: sum((shard) => shard.depth),
-      due: sum((shard) => shard.late),
-      next: least(shards.flatMap((s) => s.soonest)).map(({ id, inMs }) => ({ clientId: id, dueInMs: inMs })),
-      leastRunway: least(shards.flatMap((s) => s.ending)).map(({ id, inMs }) => ({ clientId: id, runwayMs: inMs })),
-    };
+    return overviewOf(this.#redis, now, next);
   }
 
   onNews(listener: (news: News) => void): void {
@@ -247,8 +268,4 @@ export class RedisTokenStore implements TokenStore {
     await this.#redis.quit().catch(() => undefined);
     this.#redis.disconnect();
   }
-}
-
-function pairs(flat: string[], now: number): { id: string; inMs: number }[] {
-  return Array.from({ length: flat.length / 2 }, (_, i) => ({ id: flat[2 * i]!, inMs: Number(flat[2 * i + 1]) - now }));
 }

@@ -7,10 +7,12 @@ export interface RenewableClient {
   id: string;
   provider: string;
   definition: ProviderDefinition;
+  /** Rises with each change by an admin. */
+  version: number;
   secretVersion: number;
   /** Its tokens are taken to live no longer than this, whatever the provider says. */
   maxLifeSeconds?: number;
-  /** Hosts of its token URLs as `tokenHosts` has them; needed where the definition has a quota. */
+  /** Hosts of its token URLs as `tokenHosts` has them: whose quota and whose breaker it is. */
   hosts?: string;
   /** @throws CannotOpen */
   inputs(): Promise<Record<string, string | Secret>>;
@@ -22,6 +24,9 @@ export interface RenewableClient {
  */
 export type LoadClient = (clientId: string) => Promise<RenewableClient | undefined>;
 
+/** The same for many; those that cannot be opened are left out. */
+export type LoadClients = (clientIds: string[]) => Promise<RenewableClient[]>;
+
 /** The client is not in memory, and whoever was to load it could not. */
 export class ClientNotLoaded extends Error {
   readonly code = 'client_not_loaded';
@@ -32,12 +37,18 @@ export class ClientNotLoaded extends Error {
   }
 }
 
-const reloadAfterMs = 60_000;
-const maxEntries = 100_000;
+/** Each reconciling, once a minute, confirms what is in memory; when two have failed to, it is loaded again. */
+const unconfirmedMs = 150_000;
+const maxEntries = 200_000;
 
-/** Clients, still sealed, in memory: so that renewals go on while the database is away. */
+interface Entry {
+  client: RenewableClient;
+  confirmedAt: number;
+}
+
+/** Clients, still sealed, in memory: so that renewals need no database, and go on while it is away. */
 export class RenewableClients {
-  readonly #cache = new LRUCache<string, { client: RenewableClient; loadedAt: number }>({ max: maxEntries });
+  readonly #cache = new LRUCache<string, Entry>({ max: maxEntries });
 
   constructor(
     private readonly loadClient: LoadClient,
@@ -47,7 +58,7 @@ export class RenewableClients {
   /** @throws CannotOpen, or ClientNotLoaded when `loadClient` fails otherwise, and the client is not in memory either */
   async load(clientId: string): Promise<RenewableClient | undefined> {
     const cached = this.#cache.get(clientId);
-    if (cached && this.clock.monotonic() - cached.loadedAt < reloadAfterMs) return cached.client;
+    if (cached && this.clock.monotonic() - cached.confirmedAt < unconfirmedMs) return cached.client;
     try {
       const client = await this.loadClient(clientId);
       if (client) this.remember(client);
@@ -59,13 +70,32 @@ export class RenewableClients {
     }
   }
 
+  /** These are the present versions: what is in memory of another one is dropped. Returns those that are not in memory. */
+  confirm(present: { id: string; version: number }[]): string[] {
+    const confirmedAt = this.clock.monotonic();
+    return present.flatMap(({ id, version }) => {
+      const entry = this.#cache.peek(id);
+      if (entry?.client.version !== version) {
+        this.#cache.delete(id);
+        return [id];
+      }
+      entry.confirmedAt = confirmedAt;
+      return [];
+    });
+  }
+
   /** As it is at this moment, so that it need not be loaded. */
   remember(client: RenewableClient): void {
-    this.#cache.set(client.id, { client, loadedAt: this.clock.monotonic() });
+    this.#cache.set(client.id, { client, confirmedAt: this.clock.monotonic() });
   }
 
   /** It was changed: what is in memory must not be used again. */
   drop(clientId: string): void {
     this.#cache.delete(clientId);
+  }
+
+  /** All that are in memory, those used last first. */
+  *known(): Iterable<RenewableClient> {
+    for (const { client } of this.#cache.values()) yield client;
   }
 }

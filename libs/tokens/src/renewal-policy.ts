@@ -74,6 +74,11 @@ export function keepsItsEnd({ steps = [], token, renew }: ProviderDefinition): b
   return answered || token.expiry.every((entry) => 'jwt_exp' in entry);
 }
 
+/** ms between two requests for a client of this provider, at least. */
+export function minIntervalOf({ renew }: ProviderDefinition): number {
+  return (renew?.min_interval_s ?? 0) * 1_000;
+}
+
 /** The request may have arrived, and a token been issued, and nobody knows it. */
 export function answerWasLost(failure: LastFailure | undefined): boolean {
   return failure !== undefined && failure.reached !== false && failure.providerStatus === undefined;

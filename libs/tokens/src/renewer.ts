@@ -1,37 +1,25 @@
-import {
-  type Clock,
-  type IssuedToken,
-  type ProviderDefinition,
-  ProviderError,
-  ProviderMisconfigured,
-  type TokenRequester,
-} from '#providers';
-import { CannotOpen, type Vault } from '#vault';
+import { type IssuedToken, ProviderError } from '#providers';
+import { CannotOpen } from '#vault';
 import { conditionAfterFailure } from './condition';
-import type { TokenEvents } from './events';
-import { ClientNotLoaded, type RenewableClient, type RenewableClients } from './renewable-client';
-import { quotaDelayMs, takePermit } from './quota';
-import { answerWasLost, keepsItsEnd, type Random, retryDelayMs, scheduleOf } from './renewal-policy';
-import { sealIssued } from './sealed-token';
-import { type Claim, type LastFailure, minRestMs, type TokenStore } from './token-store';
+import { HeldBack } from './held-back';
+import { ClientNotLoaded, type RenewableClient } from './renewable-client';
+import type { RenewalParts } from './renewal-parts';
+import { answerWasLost, minIntervalOf, retryDelayMs } from './renewal-policy';
+import { storeIssued } from './store-issued';
+import type { Attempts, Claim, LastFailure } from './token-store';
 
-export type RequestToken = TokenRequester['requestToken'];
+/** A request whose connection was cut is repeated at once, if it was cut early enough for the lease to hold. */
+const repeatWithinMs = 4_000;
+/** What is cut off at a shutdown comes back to another replica after this; whether it was answered, nobody knows. */
+const cutOffRestMs = 500;
 
 /** Carries a claim through: ask the provider, store the token, or note the failure. The one way to get a token. */
 export class Renewer {
   readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #cutOff = new AbortController();
+  #stopped = false;
 
-  constructor(
-    private readonly parts: {
-      store: TokenStore;
-      clients: RenewableClients;
-      vault: Vault;
-      requestToken: RequestToken;
-      events: Required<TokenEvents>;
-      clock: Clock;
-      random: Random;
-    },
-  ) {}
+  constructor(private readonly parts: RenewalParts) {}
 
   get inFlight(): number {
     return this.#inFlight.size;
@@ -53,103 +41,78 @@ export class Renewer {
     return work;
   }
 
-  async drain(): Promise<void> {
+  /** From now on claims whose provider was not asked yet are given back. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Waits for what is under way; after so long it is cut off, and its claims given back. */
+  async drain(withinMs: number): Promise<void> {
+    const late = setTimeout(() => this.#cutOff.abort(), withinMs);
     await Promise.all(this.#inFlight.values());
+    clearTimeout(late);
+  }
+
+  /** Commits a token that was issued for this claim. */
+  store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
+    return storeIssued(this.parts, claim, client, issued);
   }
 
   async #renew(claim: Claim): Promise<void> {
-    const { clients, store, requestToken, clock } = this.parts;
+    const { clients, store, clock } = this.parts;
     const started = clock.monotonic();
     let client: RenewableClient | undefined;
-    let asked = false;
     try {
       client = await clients.load(claim.clientId);
       if (!client) return await store.remove(claim.clientId, claim);
       const inputs = await client.inputs();
-      if (!(await this.#mayAsk(claim, client))) return;
-      asked = true;
-      const issued = await requestToken(client.definition, inputs);
-      await this.store(claim, client, issued);
+      if (this.#stopped) return void (await store.postpone(claim, 0));
+      const issued = await this.#ask(claim, client, inputs);
+      if (issued) await this.store(claim, client, issued);
     } catch (error) {
-      const failure = failureOf(error, clock.now());
-      if (!failure) throw error;
+      if (this.#cutOff.signal.aborted) return void (await store.postpone(claim, cutOffRestMs));
+      if (error instanceof HeldBack) return await this.#holdBack(claim, client!, error);
+      const lastFailure = failureOf(error, clock.now());
+      if (!lastFailure) throw error;
+      const durationMs = Math.round(clock.monotonic() - started);
       // Whether the provider was asked at all decides whether the call is counted.
-      if (error instanceof ProviderError) this.#called(claim, client!.provider, failure.providerStatus ?? 'none');
-      await this.#fail(claim, client, failure, { durationMs: clock.monotonic() - started, asked });
+      const asked = error instanceof ProviderError;
+      if (asked) this.#called(claim, client!, lastFailure);
+      await this.#fail(claim, client, { ...lastFailure, durationMs }, asked);
     }
   }
 
-  /** Whether the provider's limits let it be asked now. If not, the claim is given back until they may: no failure. */
-  async #mayAsk(claim: Claim, { definition, hosts = '' }: RenewableClient): Promise<boolean> {
-    const { store, random } = this.parts;
-    const minIntervalMs = minIntervalOf(definition);
-    if (minIntervalMs > 0 && (await store.asking(claim, minIntervalMs)) !== 'go') return false;
-    const waitMs = await takePermit(store, definition, hosts);
-    if (waitMs === 0) return true;
-    const delayMs = quotaDelayMs(waitMs, definition.renew!.quota!, claim.latenessMs === undefined, random);
-    await store.postpone(claim, delayMs, undefined, minIntervalMs > 0 ? { minIntervalMs: 0 } : {});
-    return false;
+  /** One request, and a second one at once where the connection of the first was cut. */
+  async #ask(
+    claim: Claim,
+    client: RenewableClient,
+    inputs: Awaited<ReturnType<RenewableClient['inputs']>>,
+  ): Promise<IssuedToken | undefined> {
+    const { gate, requestToken, clock } = this.parts;
+    const started = clock.monotonic();
+    const request = () => requestToken(client.definition, inputs, this.#cutOff.signal);
+    try {
+      return await gate.send(claim, client, request);
+    } catch (error) {
+      const again = error instanceof ProviderError && error.failure.cut && !claim.retry && !this.#stopped;
+      if (!again || minIntervalOf(client.definition) > 0 || clock.monotonic() - started > repeatWithinMs) throw error;
+      this.#called(claim, client, error.failure);
+      return gate.send({ ...claim, retry: true }, client, request);
+    }
   }
 
-  /** Commits a token that was issued for this claim. */
-  async store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
-    const { store, vault, events, clock, random, clients } = this.parts;
-    const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
-    const toldSeconds = issued.lifeSeconds;
-    const lifeSeconds = Math.min(toldSeconds, client.maxLifeSeconds ?? Infinity);
-    const { renew = {} } = client.definition;
-    const schedule = scheduleOf({ lifeSeconds, toldSeconds }, renew, random);
-    const { servableLifeMs, renewAtMs, marginMs, nextBeforeEndMs } = schedule;
-    const runwayMs = servableLifeMs - elapsedMs;
-    if (runwayMs <= 0) throw deadOnArrival(lifeSeconds);
-    const minIntervalMs = minIntervalOf(client.definition);
-    const renewInMs = Math.max(renewAtMs - elapsedMs, minRestMs, minIntervalMs);
-    // Sooner than planned one gets the same token, or ends the one that others hold.
-    const planned = renew.single_live || nextBeforeEndMs !== undefined;
-    const event = {
-      clientId: claim.clientId,
-      provider: client.provider,
-      durationMs: elapsedMs,
-      ...(claim.latenessMs !== undefined && { latenessMs: claim.latenessMs }),
-      ...(issued.providerRequestId && { providerRequestId: issued.providerRequestId }),
-    };
-    this.#called(claim, client.provider, 200);
-    const { outcome, freshAgain } = await store.commit(claim, {
-      secretVersion: client.secretVersion,
-      sealed: sealIssued(vault, claim, issued, {
-        ...(planned && { plannedEarlyMs: runwayMs - renewInMs }),
-        ...(renew.single_live && { singleLive: true }),
-      }),
-      runwayMs,
-      serveUntil: issued.sentAt + servableLifeMs,
-      // What was left when it arrived is the most that anybody can ask for.
-      servableLifeMs: runwayMs,
-      renewInMs,
-      marginMs,
-      fingerprints: keepsItsEnd(client.definition) ? vault.fingerprints(issued.accessToken) : [],
-      ...(nextBeforeEndMs !== undefined && { nextBeforeEndMs }),
-      ...(renew.single_live && { endsOthers: true }),
-      minIntervalMs,
-    });
-    if (outcome === 'outdated') clients.drop(claim.clientId);
-    if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
-    else events.tokenDiscarded({ ...event, why: outcome });
-    if (freshAgain) events.conditionChanged({ clientId: claim.clientId, condition: 'fresh' });
-  }
-
-  #called({ clientId }: Claim, provider: string, status: number | 'none'): void {
-    this.parts.events.providerCalled({ clientId, provider, status: String(status) });
+  #called({ clientId }: Claim, { provider }: RenewableClient, { providerStatus }: ProviderError['failure']): void {
+    this.parts.events.providerCalled({ clientId, provider, status: String(providerStatus ?? 'none') });
   }
 
   async #fail(
     claim: Claim,
     client: RenewableClient | undefined,
     lastFailure: LastFailure,
-    { durationMs, asked }: { durationMs: number; asked: boolean },
+    asked: boolean,
   ): Promise<void> {
     const { store, events, random, clients } = this.parts;
     const { clientId } = claim;
-    const provider = client?.provider ?? 'unknown';
     const before = await store.read(clientId);
     const attempts = {
       failures: before.failures + 1,
@@ -171,30 +134,38 @@ export class Renewer {
     if (outcome === 'outdated') clients.drop(clientId);
     events.renewalFailed({
       clientId,
-      provider,
+      provider: client?.provider ?? 'unknown',
       failure: lastFailure,
       nextAttemptInMs,
-      durationMs,
+      durationMs: lastFailure.durationMs ?? 0,
       ...(claim.latenessMs !== undefined && { latenessMs: claim.latenessMs }),
       ...(lastFailure.providerRequestId && { providerRequestId: lastFailure.providerRequestId }),
     });
-    if (outcome === 'postponed') {
-      const condition = conditionAfterFailure(attempts);
-      events.conditionChanged({ clientId, condition, reason: lastFailure.message });
-    }
+    if (outcome === 'postponed') this.#tellCondition(clientId, attempts);
   }
-}
 
-function minIntervalOf({ renew }: ProviderDefinition): number {
-  return (renew?.min_interval_s ?? 0) * 1_000;
-}
+  /** As long as if it had failed once more: while a provider is down, its clients do not come back every few seconds. */
+  async #holdBack(
+    claim: Claim,
+    { provider }: RenewableClient,
+    { code, message, hint, why, waitMs }: HeldBack,
+  ): Promise<void> {
+    const { store, events, random, clock } = this.parts;
+    const { clientId } = claim;
+    const { failures, refusals, lastFailure: known, token } = await store.read(clientId);
+    const servable = (token?.runwayMs ?? 0) > 0;
+    const lastFailure = known ?? { code, message, hint, reached: false, at: clock.now() };
+    const attempts: Attempts = { failures: failures + 1, refusals, lastFailure, unasked: true };
+    const nextAttemptInMs = waitMs + retryDelayMs(lastFailure, { ...attempts, servable }, random);
+    const outcome = await store.postpone(claim, nextAttemptInMs, attempts);
+    events.heldBack({ clientId, provider, why, nextAttemptInMs });
+    if (outcome === 'postponed') this.#tellCondition(clientId, attempts);
+  }
 
-function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
-  return new ProviderMisconfigured({
-    message: `the provider issued a token of ${lifeSeconds} s, which was over before it could be served`,
-    providerStatus: 200,
-    hint: 'Have the provider issue tokens that live longer than its answer takes, by a minute or more.',
-  });
+  #tellCondition(clientId: string, attempts: Attempts): void {
+    const { message: reason = '' } = attempts.lastFailure ?? {};
+    this.parts.events.conditionChanged({ clientId, condition: conditionAfterFailure(attempts), reason });
+  }
 }
 
 /** What is said of a failure that belongs to the client; undefined for any other. */

@@ -12,6 +12,12 @@ const maxSkewMs = 30_000;
 /** The token in store, and when serving it ends on the store's clock, ms. */
 type Stored = NewToken & { until: number };
 
+/** Whether it is the token in store. Until somewhat after its end, which may be told late; later, it did not end as told. */
+export function isSame(stored: Stored | undefined, issued: NewToken, now: number): boolean {
+  if (!stored || now >= stored.until + stored.marginMs + graceMs) return false;
+  return issued.fingerprints.includes(stored.fingerprints[0] ?? '');
+}
+
 /**
  * What is to be stored of a token that was just issued, seeing what is in store; undefined when that is kept. `commit-4.lua`
  * does the same in Redis.
@@ -21,9 +27,7 @@ export function replacementFor(stored: Stored | undefined, issued: NewToken, now
   // After a change, which sets the life to 0, whatever comes next replaces what is stored.
   const comparable = stored.until - now <= stored.servableLifeMs && issued.secretVersion <= stored.secretVersion;
   const finish = stored.until + stored.marginMs;
-  // Until somewhat after its end, which may be told late. Later still, it did not end as told.
-  const same = now < finish + graceMs && issued.fingerprints.includes(stored.fingerprints[0] ?? '');
-  if (!same) {
+  if (!isSame(stored, issued, now)) {
     const noLater = comparable && stored.until > now && now + issued.runwayMs <= stored.until;
     return noLater && !issued.endsOthers ? undefined : issued;
   }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { Clock, IssuedToken, ProviderDefinition } from '#providers';
 import { KeyRing, newMasterKey, Secret, Vault } from '#vault';
 import type { TokenEvents } from './events';
@@ -32,6 +33,7 @@ export class Scene {
   readonly vault = new Vault(KeyRing.parse(newMasterKey('k')));
   load = async (id: string): Promise<RenewableClient | undefined> =>
     this.known && { ...this.client(id), ...this.known };
+  active: { id: string; version: number; secretVersion: number }[] = [];
   readonly service = this.newService();
 
   /** Another replica, on the same store. */
@@ -47,6 +49,10 @@ export class Scene {
       vault: this.vault,
       requestToken: () => this.request(),
       loadClient: (id) => this.load(id),
+      active: {
+        count: async () => this.active.length,
+        pages: () => Readable.from([this.active]),
+      },
       observers: [observer],
       clock: this.clock,
       random: () => 0.5,
@@ -56,7 +62,15 @@ export class Scene {
   client(id: string): RenewableClient {
     const token = { value: '', expiry: [{ in: '{{steps.token.body.expires_in}}' }] };
     const definition = { id: 'p', steps: [{}], token, renew: this.renew } as unknown as ProviderDefinition;
-    return { id, provider: 'p', definition, hosts: 'p.example', secretVersion: 1, inputs: async () => ({}) };
+    return {
+      id,
+      provider: 'p',
+      definition,
+      hosts: 'p.example',
+      version: 1,
+      secretVersion: 1,
+      inputs: async () => ({}),
+    };
   }
 
   async request(): Promise<IssuedToken> {

@@ -84,6 +84,11 @@ export class TokenCache {
     this.#entries.delete(clientId);
   }
 
+  /** Those served last first. */
+  clientIds(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
   has(clientId: string): boolean {
     return this.#entries.has(clientId);
   }

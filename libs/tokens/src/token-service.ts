@@ -1,68 +1,83 @@
 import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Throttled } from '#providers';
 import type { Vault } from '#vault';
-import { TokenUnavailable, unavailable } from './errors';
+import { Crowd } from './crowd';
+import { DirectMinting } from './direct-minting';
+import { leftToOthers, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
+import { type OriginState, ProviderGate } from './provider-gate';
 import { takePermit } from './quota';
-import { type LoadClient, type RenewableClient, RenewableClients } from './renewable-client';
+import { type LoadClient, type LoadClients, type RenewableClient, RenewableClients } from './renewable-client';
+import type { RequestToken } from './renewal-parts';
 import type { Random } from './renewal-policy';
-import { Renewer, type RequestToken } from './renewer';
-import { openStored } from './sealed-token';
-import { runwayMs, type ServableToken, TokenCache, toldMs } from './token-cache';
-import { type ClientState, leaseMs, type News, type Overview, type TokenStore } from './token-store';
+import { Renewer } from './renewer';
+import { singleFlight } from './single-flight';
+import { type ServableToken, TokenCache, toldMs } from './token-cache';
+import { type Reading, storeUnavailable, TokenReader } from './token-reader';
+import { type Attempt, type ClientState, leaseMs, type News, type Overview, type TokenStore } from './token-store';
+import { type ActiveClients, Upkeep } from './upkeep';
 
 const maxInFlight = 200;
-const waitForHolderMs = 2_000;
-/** `min_ttl` is honoured up to this share of a token's life: beyond it every read would be a renewal. */
-const honouredShareOfLife = 0.9;
-/** Clients missing from the queue come back at about this rate, so that a lost queue does not become a herd. */
-const refillPerSecond = 50;
 
 export interface TokenServiceOptions {
   store: TokenStore;
   vault: Vault;
   requestToken: RequestToken;
   loadClient: LoadClient;
+  loadClients?: LoadClients;
+  /** Those that are to be kept fresh. */
+  active?: ActiveClients;
+  /** False: this process asks no provider for a token that is wanted; it leaves that to one that renews. */
+  renews?: boolean;
   observers?: TokenEvents[];
   clock?: Clock;
   random?: Random;
 }
 
-/** A client's state, and its token as it is served if it may be. */
-type Reading = ClientState & { servable?: ServableToken };
+/** What became of a renewal that somebody asked for. */
+export interface RequestedRenewal {
+  /** `kept`: the provider gave the token that is served already; `held`: somebody else is still at it. */
+  outcome: 'renewed' | 'kept' | 'failed' | 'held' | 'not_yet';
+  /** When the provider may be asked again, where it may not be now. */
+  retryAfterSeconds?: number;
+}
 
 /** Keeps every client's token fresh and hands it out. */
 export class TokenService {
   readonly #store: TokenStore;
-  readonly #vault: Vault;
   readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #events: Required<TokenEvents>;
   readonly #clients: RenewableClients;
   readonly #cache: TokenCache;
+  readonly #gate: ProviderGate;
   readonly #renewer: Renewer;
-  readonly #reads = new Map<string, Promise<Reading>>();
+  readonly #reader: TokenReader;
+  readonly #direct: DirectMinting;
+  readonly #upkeep: Upkeep;
   readonly #demands = new Map<string, Promise<Reading>>();
-  readonly #waiting = new Map<string, Set<() => void>>();
+  #renews: boolean;
   #claiming = false;
   #stopped = false;
 
   constructor({ store, vault, requestToken, loadClient, ...options }: TokenServiceOptions) {
-    this.#store = store;
-    this.#vault = vault;
-    this.#clock = options.clock ?? systemClock;
-    this.#random = options.random ?? Math.random;
-    this.#events = tellAll(options.observers ?? []);
-    this.#clients = new RenewableClients(loadClient, this.#clock);
-    this.#cache = new TokenCache(this.#clock, () => store.newsArrives());
-    const [clients, events, clock, random] = [this.#clients, this.#events, this.#clock, this.#random];
-    this.#renewer = new Renewer({ store, clients, vault, requestToken, events, clock, random });
+    const { clock = systemClock, random = Math.random, renews = true, observers = [] } = options;
+    const events = tellAll(observers);
+    const clients = new RenewableClients(loadClient, clock);
+    const cache = new TokenCache(clock, () => store.newsArrives());
+    const gate = new ProviderGate({ store, events, clock, random });
+    const crowd = new Crowd(() => clock.monotonic(), random);
+    const parts = { store, clients, cache, vault, requestToken, gate, crowd, events, clock, random };
+    const { active = noClients, loadClients = async () => [] } = options;
+    [this.#store, this.#clock, this.#clients, this.#cache, this.#gate] = [store, clock, clients, cache, gate];
+    this.#renewer = new Renewer(parts);
+    this.#reader = new TokenReader(parts);
+    this.#direct = new DirectMinting(parts);
+    this.#upkeep = new Upkeep({ ...parts, active, loadClients });
+    this.#renews = renews;
     store.onNews((news) => this.#hear(news));
   }
 
   /** The token if this process may serve it without asking anyone; else undefined, and `get` finds out. */
   peek(clientId: string, minTtlSeconds = 0): ServableToken | undefined {
-    const token = this.#cache.fresh(clientId);
-    return token && this.#lastsLongEnough(token, minTtlSeconds) ? token : undefined;
+    return this.#reader.peek(clientId, minTtlSeconds);
   }
 
   /**
@@ -74,14 +89,18 @@ export class TokenService {
   async get(clientId: string, { minTtlSeconds = 0 }: { minTtlSeconds?: number } = {}): Promise<ServableToken> {
     const cached = this.peek(clientId, minTtlSeconds);
     if (cached) return cached;
-    const before = await this.#read(clientId);
-    if (before.servable && this.#lastsLongEnough(before.servable, minTtlSeconds)) return before.servable;
+    const before: Reading = await this.#reader.read(clientId).catch(async (error: unknown) => {
+      const servable = this.#renews && (await this.#direct.mint(clientId, this.#reader.storeAwayMs));
+      if (!servable) throw error;
+      return { failures: 0, refusals: 0, servable };
+    });
+    if (before.servable && this.#reader.lastsLongEnough(before.servable, minTtlSeconds)) return before.servable;
     const after = await this.#demand(clientId, before.token?.generation).catch((error: unknown) => {
       if (before.servable) return before;
-      throw this.#storeUnavailable(error);
+      throw storeUnavailable(error);
     });
     if (after.servable) return after.servable;
-    throw unavailable(after);
+    throw this.#renews ? unavailable(after) : leftToOthers(after);
   }
 
   /** Whole seconds for which a service may use the token before it has to come back. */
@@ -100,11 +119,42 @@ export class TokenService {
     if (this.#claiming || this.#stopped || free <= 0) return 0;
     this.#claiming = true;
     try {
-      const claims = await this.#store.claimDue(free);
+      const { claims, lost } = await this.#store.claimDue(free);
+      this.#reader.heardOfStore(true);
       for (const claim of claims) void this.#renewer.renew(claim);
+      if (lost) void this.#upkeep.rebuild();
       return claims.length;
+    } catch (error) {
+      this.#reader.heardOfStore(false);
+      throw error;
     } finally {
       this.#claiming = false;
+    }
+  }
+
+  /** An admin wants a new token now, whatever is planned; the provider's limits are kept. @throws when the store fails */
+  async renewNow(clientId: string): Promise<RequestedRenewal> {
+    const { token } = await this.#store.read(clientId);
+    let answer = await this.#store.claimOne(clientId, token?.generation, 0);
+    if (answer.outcome === 'resting') {
+      // Failures are forgotten, and with them the time until the next attempt.
+      await this.#store.change(clientId, 0);
+      answer = await this.#store.claimOne(clientId, token?.generation);
+    }
+    if (answer.outcome === 'resting') {
+      return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(answer.waitMs / 1_000) };
+    }
+    const news = this.#reader.nextNews(clientId);
+    try {
+      if (answer.outcome === 'claimed') await this.#carryOut(answer.claim, news.heard);
+      if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? news.heard, news.heard]);
+      const after = await this.#store.read(clientId);
+      if (after.token && after.token.generation !== token?.generation) return { outcome: 'renewed' };
+      if (after.failures > 0) return { outcome: 'failed' };
+      if (after.restMs) return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(after.restMs / 1_000) };
+      return { outcome: answer.outcome === 'claimed' && this.#renews ? 'kept' : 'held' };
+    } finally {
+      news.forget();
     }
   }
 
@@ -148,122 +198,71 @@ export class TokenService {
   }
 
   /** Puts back those of the active clients that are missing from the queue. Returns how many were. */
-  async reconcile(active: { id: string; secretVersion: number }[]): Promise<number> {
-    const spreadMs = Math.min((active.length / refillPerSecond) * 1_000, 60_000);
-    return this.#store.enqueue(
-      active.map(({ id, secretVersion }) => ({ clientId: id, secretVersion, dueInMs: spreadMs * this.#random() })),
-    );
+  reconcile(): Promise<number> {
+    return this.#upkeep.reconcile();
   }
 
   states(clientIds: string[]): Promise<ClientState[]> {
     return this.#store.readMany(clientIds);
   }
 
+  /** The last 50 attempts to renew, newest first. */
+  attempts(clientId: string): Promise<Attempt[]> {
+    return this.#store.attempts(clientId);
+  }
+
   overview(next: number): Promise<Overview> {
     return this.#store.overview(next);
+  }
+
+  /** Breakers of this process that are not closed. */
+  breakers(): OriginState[] {
+    return this.#gate.troubled();
   }
 
   get cacheEntries(): number {
     return this.#cache.size;
   }
 
-  /** Claims nothing that is due from now on. */
+  /** Claims nothing from now on, and gives back what is claimed and not begun; what others want is left to other replicas. */
   stop(): void {
     this.#stopped = true;
+    this.#renews = false;
+    this.#renewer.stop();
   }
 
-  /** Waits until the renewals running now have ended; a token request ends within 8 s by itself. */
-  async drain(): Promise<void> {
-    await this.#renewer.drain();
-  }
-
-  #lastsLongEnough(token: ServableToken, minTtlSeconds: number): boolean {
-    const wantedMs = Math.min(minTtlSeconds * 1_000, token.servableLifeMs * honouredShareOfLife);
-    if (wantedMs === 0) return true;
-    const leftMs = runwayMs(token, this.#clock);
-    return leftMs >= wantedMs || (token.plannedEarlyMs !== undefined && leftMs > token.plannedEarlyMs);
-  }
-
-  /** One read of the store at a time for each client. When it fails, what is in this process and still good is served. */
-  #read(clientId: string): Promise<Reading> {
-    return singleFlight(this.#reads, clientId, () => this.#readNow(clientId));
-  }
-
-  async #readNow(clientId: string): Promise<Reading> {
-    let state: ClientState;
-    try {
-      state = await this.#store.read(clientId);
-    } catch (error) {
-      const servable = this.#cache.servable(clientId);
-      if (servable) return { failures: 0, refusals: 0, servable };
-      throw this.#storeUnavailable(error);
-    }
-    try {
-      if (state.token && state.token.runwayMs > 0) {
-        const kept = this.#cache.keep(openStored(this.#vault, clientId, state.token, this.#clock));
-        // The same token may have been in the cache, and be over by the clock that nobody can set.
-        return runwayMs(kept, this.#clock) > 0 ? { ...state, servable: kept } : state;
-      }
-    } catch (error) {
-      this.#events.fault({ what: 'opening a stored token', error, clientId });
-    }
-    // The store lost it, this process did not. What was disabled or deleted is dropped from the cache by the news.
-    const servable = this.#cache.servable(clientId);
-    return servable ? { ...state, servable } : state;
+  /** Waits until the renewals under way have ended; after so long they are cut off, and their claims given back. */
+  async drain(withinMs = 8_500): Promise<void> {
+    await this.#renewer.drain(withinMs);
   }
 
   /** Sees to it that a token later than `seen` is in the store, if that is possible now, and reads what is there. */
   #demand(clientId: string, seen: string | undefined): Promise<Reading> {
     return singleFlight(this.#demands, clientId, async () => {
-      const news = this.#nextNews(clientId);
+      const news = this.#reader.nextNews(clientId);
       try {
         const answer = await this.#store.claimOne(clientId, seen);
-        if (answer.outcome === 'claimed') await this.#renewer.renew(answer.claim);
+        if (answer.outcome === 'claimed') await this.#carryOut(answer.claim, news.heard);
         if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? news.heard, news.heard]);
         // Not joined with a read that began before the renewal ended.
-        return await this.#readNow(clientId);
+        return await this.#reader.readNow(clientId);
       } finally {
         news.forget();
       }
     });
   }
 
-  /** Settles when something is heard of the client, or after 2 s. Listens from now on. */
-  #nextNews(clientId: string): { heard: Promise<void>; forget: () => void } {
-    let forget = (): void => undefined;
-    const heard = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitForHolderMs);
-      const listeners = this.#waiting.get(clientId) ?? new Set();
-      this.#waiting.set(clientId, listeners.add(resolve));
-      forget = () => {
-        clearTimeout(timer);
-        listeners.delete(resolve);
-        if (listeners.size === 0) this.#waiting.delete(clientId);
-      };
-    });
-    return { heard, forget };
+  /** Here, or by a replica that renews: it finds the client due at once. */
+  async #carryOut(claim: Parameters<Renewer['renew']>[0], heard: Promise<void>): Promise<void> {
+    if (this.#renews) return this.#renewer.renew(claim);
+    await this.#store.postpone(claim, 0);
+    await heard;
   }
 
-  #hear({ kind, clientId, generation }: News): void {
-    if (kind !== 'renewed') this.#clients.drop(clientId);
-    if (kind === 'removed') this.#cache.drop(clientId);
-    if (kind === 'renewed' && this.#cache.has(clientId) && this.#cache.servable(clientId)?.generation !== generation) {
-      this.#cache.doubt(clientId);
-      this.#read(clientId).catch(() => undefined); // the next reader will be told
-    }
-    for (const resolve of this.#waiting.get(clientId) ?? []) resolve();
-  }
-
-  #storeUnavailable(error: unknown): TokenUnavailable {
-    if (error instanceof TokenUnavailable) return error;
-    return new TokenUnavailable('store_unavailable', 'the token store does not answer', 1, undefined, { cause: error });
+  #hear(news: News): void {
+    if (news.kind !== 'renewed') this.#clients.drop(news.clientId);
+    this.#reader.hear(news);
   }
 }
 
-function singleFlight<T>(flights: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> {
-  const running = flights.get(key);
-  if (running) return running;
-  const flight = work().finally(() => flights.delete(key));
-  flights.set(key, flight);
-  return flight;
-}
+const noClients: ActiveClients = { count: async () => 0, async *pages() {} };

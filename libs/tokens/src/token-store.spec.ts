@@ -23,7 +23,7 @@ describe.each([
   const now = () => bench.now();
   const enqueue = (dueInMs = 0, secretVersion = 1) => store.enqueue([{ clientId: id, secretVersion, dueInMs }]);
   const claimed = (seen?: string) => claimedOf(bench, id, seen);
-  const dueNow = async () => (await store.claimDue(50)).filter((claim) => claim.clientId === id);
+  const dueNow = async () => (await store.claimDue(50)).claims.filter((claim) => claim.clientId === id);
 
   it('gives a due client to one claimer only', async () => {
     await enqueue();
@@ -215,29 +215,36 @@ describe.each([
     expect(heard[0]!.generation).toBe(claim.generation);
   });
 
-  it('shows at a glance how many are due, what comes next and whose token ends first', async () => {
+  it('shows at a glance how many are due, what comes next and, of those in trouble, whose token ends first', async () => {
     const ids = [randomUUID(), randomUUID(), randomUUID()];
     const depthBefore = (await store.overview(3)).depth;
     await store.enqueue(ids.map((clientId, i) => ({ clientId, secretVersion: 1, dueInMs: i * 50_000 - 1 })));
-    const [soon] = await store.claimDue(50);
+    const [soon] = (await store.claimDue(50)).claims;
     await store.commit(soon!, token(now(), { runwayMs: 30_000, renewInMs: 20_000 }));
     const overview = await store.overview(2);
     expect(overview.depth).toBe(depthBefore + 3);
     expect(overview.due).toBe(0);
     expect(overview.next.map((entry) => entry.clientId)).toEqual([ids[0], ids[1]]);
-    expect(overview.leastRunway[0]!.clientId).toBe(ids[0]);
-    expect(overview.leastRunway[0]!.runwayMs).toBeLessThanOrEqual(30_000);
+    expect(overview.leastRunway).toEqual([]);
+    const seen = await store.read(ids[0]!);
+    await store.postpone(await claimedOf(bench, ids[0]!, seen.token!.generation), 5_000);
+    await store.postpone(await claimedOf(bench, ids[1]!), 5_000, { failures: 1, refusals: 0 });
+    const { leastRunway } = await store.overview(2);
+    expect(leastRunway[0]).toEqual({ clientId: ids[1], runwayMs: 0 }); // it has none
+    expect(leastRunway[1]!.clientId).toBe(ids[0]);
+    expect(leastRunway[1]!.runwayMs).toBeGreaterThan(20_000);
+    expect(leastRunway[1]!.runwayMs).toBeLessThanOrEqual(30_000);
     await Promise.all(ids.map((clientId) => store.remove(clientId)));
   });
 
   it('claims no more clients than asked for, and all of them in the end', async () => {
     const ids = Array.from({ length: 100 }, () => randomUUID());
     await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
-    const few = await store.claimDue(3);
+    const few = (await store.claimDue(3)).claims;
     expect(few.length).toBeGreaterThan(0);
     expect(few.length).toBeLessThanOrEqual(3);
     let all = few.length;
-    for (let round = 0; round < 50 && all < 100; round++) all += (await store.claimDue(64)).length;
+    for (let round = 0; round < 50 && all < 100; round++) all += (await store.claimDue(64)).claims.length;
     expect(all).toBe(100);
     await Promise.all(ids.map((clientId) => store.remove(clientId)));
   });

@@ -7,6 +7,14 @@ export interface Claim {
   generation: string;
   /** How long the renewal had been due when it was claimed, ms; absent when it was claimed on demand. */
   latenessMs?: number;
+  /** The client's last attempt failed or, where it was claimed because it was due, was held back. */
+  retry?: true;
+}
+
+export interface DueClaims {
+  claims: Claim[];
+  /** A part of the queue is gone, or nobody has said yet that it is whole: reconcile now, then `markWhole`. */
+  lost: boolean;
 }
 
 export type ClaimAnswer =
@@ -29,6 +37,14 @@ export interface NewToken {
   servableLifeMs: number;
   /** ms from now until its renewal is due. Where that is after its end, nobody asks sooner on demand either. */
   renewInMs: number;
+  /**
+   * In place of `renewInMs` where no token of the client was alive, or its last attempts failed: many clients may be in
+   * that together, and this spreads what they do next. Never for a token that came again.
+   */
+  unplannedRenewInMs?: number;
+  /** ms that it took to get it. */
+  durationMs?: number;
+  providerRequestId?: string;
   /** From the end of serving to the end of its life as the provider told it, ms. */
   marginMs: number;
   /** Of its text, by each master key: so that the same token is known when it comes again. Without any it is new. */
@@ -71,15 +87,33 @@ export interface LastFailure extends Failure {
   code: string;
   /** Wall clock, ms. */
   at: number;
+  durationMs?: number;
 }
 
 export interface Attempts {
   failures: number;
   refusals: number;
   lastFailure?: LastFailure;
+  /** The provider was not asked: it is noted as the client's state, and no attempt enters the history. */
+  unasked?: true;
 }
 
-export interface ClientState extends Attempts {
+/** One request for a token, as the history has it. */
+export interface Attempt {
+  /** Wall clock, ms; of one that went well, whole seconds. */
+  at: number;
+  /** `kept`: the provider gave the token that is stored already, or one that ends no later. */
+  outcome: 'renewed' | 'kept' | 'failed';
+  durationMs: number;
+  /** Code of the failure. */
+  reason?: string;
+  message?: string;
+  providerStatus?: number;
+  /** Of every failure, and of the last attempt that went well. */
+  providerRequestId?: string;
+}
+
+export interface ClientState extends Omit<Attempts, 'unasked'> {
   token?: StoredToken;
   /** ms until the next renewal, negative when it is late; absent when the client is not in the queue. */
   dueInMs?: number;
@@ -99,7 +133,10 @@ export interface Overview {
   /** Those whose renewal is due now. */
   due: number;
   next: { clientId: string; dueInMs: number }[];
-  /** The clients whose tokens end soonest; negative when one has ended. */
+  /**
+   * When services will begin to fail: clients in trouble (the last attempt failed, or was held back), those first whose
+   * token ends first; 0 when it has ended or there is none. Clients that are well are not among them.
+   */
   leastRunway: { clientId: string; runwayMs: number }[];
 }
 
@@ -115,7 +152,9 @@ export interface News {
  */
 export interface TokenStore {
   /** Claims up to `limit` clients that are due. */
-  claimDue(limit: number): Promise<Claim[]>;
+  claimDue(limit: number): Promise<DueClaims>;
+  /** Every client is in the queue: from now on `lost` means that some are gone. */
+  markWhole(): Promise<void>;
   /**
    * @param seenGeneration of the token that the caller has and cannot use, if any
    * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already
@@ -146,6 +185,8 @@ export interface TokenStore {
   takePermits(bucket: string, permits: number, quota: Quota): Promise<number>;
   read(clientId: string): Promise<ClientState>;
   readMany(clientIds: string[]): Promise<ClientState[]>;
+  /** The last 50, newest first. They outlive a change, not a removal. */
+  attempts(clientId: string): Promise<Attempt[]>;
   /** Puts those that are missing into the queue. Returns how many were. */
   enqueue(entries: QueueEntry[]): Promise<number>;
   /**

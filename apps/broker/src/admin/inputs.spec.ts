@@ -25,7 +25,8 @@ describe('a stored secret', () => {
       const after = { definition: read({ ...acme, inputs: { secret: spec } }), provider: 'acme', version: 2 };
       const registration = new Registration({
         definitions: { choose: async () => after as DefinitionVersion } as never,
-        clients: {
+        clients: {} as never,
+        loaded: {
           load: async () => ({ definition: read(acme), inputs: async () => ({ secret: new Secret('canary.s3cret') }) }),
         } as never,
         ...{ tokens: {} as never, requestToken: () => Promise.reject(new CannotOpen()), allowedOrigins: [] },

@@ -19,10 +19,8 @@ describe('a registration overtaken by another change', () => {
     const told: string[] = [];
     const registration = new Registration({
       definitions: { choose: async () => ({ provider: 'p', version: 1, definition }) } as never,
-      clients: {
-        load: async () => ({ ...present, definition, inputs: async () => ({}) }),
-        update: async () => record,
-      } as never,
+      clients: { update: async () => record } as never,
+      loaded: { load: async () => ({ ...present, definition, inputs: async () => ({}) }) } as never,
       tokens: {
         admit: async () => told.push('admitted'),
         change: async () => told.push('changed'),
@@ -42,6 +40,7 @@ it('a trial that the quota of the provider has no room for is not made, and noth
   const registration = new Registration({
     definitions: { choose: async () => ({ provider: 'p', version: 1, definition }) } as never,
     clients: { exists: async () => false, register: async () => done.push('stored') } as never,
+    loaded: {} as never,
     tokens: { tryOut: () => Promise.reject(new Throttled({ message: 'used up', retryAfterSeconds: 7 })) } as never,
     requestToken: async () => (done.push('asked'), {}) as IssuedToken,
     allowedOrigins: [],

@@ -7,6 +7,7 @@ import {
   type Definitions,
   type DefinitionVersion,
   type Inputs,
+  type LoadedClients,
   VersionMismatch,
 } from '#registry';
 import { CannotOpen, Secret } from '#vault';
@@ -21,6 +22,7 @@ export class Registration {
   constructor(
     private readonly parts: {
       clients: Clients;
+      loaded: LoadedClients;
       definitions: Definitions;
       tokens: TokenService;
       requestToken: TokenRequester['requestToken'];
@@ -120,7 +122,7 @@ export class Registration {
    */
   async #stored({ id }: ClientRecord) {
     try {
-      const loaded = await this.parts.clients.load(id);
+      const loaded = await this.parts.loaded.load(id);
       if (!loaded) return undefined;
       const inputs = Object.entries(await loaded.inputs());
       const secrets = Object.fromEntries(inputs.filter(([, value]) => value instanceof Secret));
@@ -134,7 +136,7 @@ export class Registration {
   /** Takes the token that the trial brought, or has one fetched; unless the client was changed again meanwhile. */
   async #renew({ id, secretVersion, ...client }: ClientRecord, issued: IssuedToken | undefined): Promise<void> {
     await this.#tell(client, async () => {
-      const loaded = await this.parts.clients.load(id);
+      const loaded = await this.parts.loaded.load(id);
       if (!loaded?.enabled || loaded.secretVersion !== secretVersion) return;
       if (issued) await this.parts.tokens.admit(loaded, issued);
       else await this.parts.tokens.change(id, secretVersion);

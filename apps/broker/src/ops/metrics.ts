@@ -38,26 +38,33 @@ export class Metrics implements TokenEvents {
     ]),
     ready: this.#gauge('client_ready', '1 while a token can be served.', ['client', 'condition']),
     clients: this.#gauge('clients', 'Clients in each condition.', ['condition']),
-    breaker: this.#gauge('breaker_state', '0 closed, 1 open. Always 0: calls are not cut off yet.', ['provider']),
+    breaker: this.#gauge(
+      'breaker_state',
+      '0 closed, 0.5 half open, 1 open: the worst of the breakers that this process has for the hosts of the provider.',
+      ['provider'],
+    ),
     due: this.#gauge('queue_due', 'Clients whose renewal is due now.', []),
     depth: this.#gauge('queue_depth', 'Clients in the renewal queue.', []),
     cache: this.#gauge('cache_entries', 'Tokens in this process.', []),
   };
   readonly #servedBy: Record<Served, Counter.Internal>;
 
+  /** Presets, and whatever else was asked for a token. */
+  readonly #providers: Set<string>;
+
   constructor(private readonly sources: { providers: string[]; clients: Clients; tokens: () => TokenService }) {
     collectDefaultMetrics({ register: this.registry });
+    this.#providers = new Set(sources.providers);
     this.#servedBy = Object.fromEntries(servedResults.map((result) => [result, this.#served.labels(result)])) as Record<
       Served,
       Counter.Internal
     >;
     // A series that does not exist yet cannot be alerted on.
     for (const result of servedResults) this.#servedBy[result].inc(0);
-    for (const provider of sources.providers) {
+    for (const provider of this.#providers) {
       this.#renewals.inc({ provider, outcome: 'renewed', reason: '' }, 0);
       this.#calls.inc({ provider, status: '200' }, 0);
       this.#duration.zero({ provider });
-      this.#gauges.breaker.set({ provider }, 0);
     }
   }
 
@@ -67,6 +74,11 @@ export class Metrics implements TokenEvents {
 
   providerCalled({ provider, status }: TokenEvent<'providerCalled'>): void {
     this.#calls.inc({ provider, status });
+    this.#providers.add(provider);
+  }
+
+  heldBack({ provider, why }: TokenEvent<'heldBack'>): void {
+    this.#renewals.inc({ provider, outcome: 'held_back', reason: why });
   }
 
   renewed({ provider, durationMs, latenessMs }: TokenEvent<'renewed'>): void {
@@ -85,6 +97,7 @@ export class Metrics implements TokenEvents {
   async scrape(): Promise<string> {
     await Promise.allSettled([this.#collectClients(), this.#collectQueue()]);
     this.#gauges.cache.set(this.sources.tokens().cacheEntries);
+    this.#collectBreakers();
     return this.registry.metrics();
   }
 
@@ -93,7 +106,8 @@ export class Metrics implements TokenEvents {
     for (const gauge of [expiry, runway, ready]) gauge.reset();
     const counts = await this.sources.clients.countByCondition();
     for (const condition of conditions) clients.set({ condition }, counts.get(condition) ?? 0);
-    const active = (await this.sources.clients.active()).slice(0, maxClientSeries);
+    const { items } = await this.sources.clients.list({ limit: maxClientSeries });
+    const active = items.filter(({ enabled }) => enabled);
     const states = await this.sources.tokens().states(active.map(({ id }) => id));
     for (const [index, { name: client }] of active.entries()) {
       const state = states[index]!;
@@ -102,6 +116,15 @@ export class Metrics implements TokenEvents {
       if (state.token) expiry.set({ client }, Date.now() / 1_000 + state.token.runwayMs / 1_000);
       ready.set({ client, condition: conditionOf(state) }, seconds > 0 ? 1 : 0);
     }
+  }
+
+  #collectBreakers(): void {
+    const { breaker } = this.#gauges;
+    breaker.reset();
+    for (const provider of this.#providers) breaker.set({ provider }, 0);
+    const troubled = this.sources.tokens().breakers();
+    for (const { provider } of troubled.filter(({ state }) => state === 'half_open')) breaker.set({ provider }, 0.5);
+    for (const { provider } of troubled.filter(({ state }) => state === 'open')) breaker.set({ provider }, 1);
   }
 
   async #collectQueue(): Promise<void> {

@@ -38,9 +38,7 @@ export class RecordSchedule {
   @Interval(60_000)
   async mendConditions(): Promise<void> {
     try {
-      const unwell = (await this.clients.active())
-        .filter(({ condition }) => condition !== 'fresh')
-        .slice(0, mendAtOnce);
+      const unwell = await this.clients.unwell(mendAtOnce);
       const states = await this.tokens.states(unwell.map(({ id }) => id));
       for (const [index, { id, condition }] of unwell.entries()) {
         const present = conditionOf(states[index]!);

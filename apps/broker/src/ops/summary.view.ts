@@ -39,7 +39,10 @@ export class SummaryView {
   @ApiProperty({ type: QueueView })
   queue: QueueView;
 
-  @ApiProperty({ type: [RunwayView], description: 'The clients whose tokens end first.' })
+  @ApiProperty({
+    type: [RunwayView],
+    description: 'Clients in trouble, those first whose token ends first: when services will begin to fail.',
+  })
   least_runway: RunwayView[];
 
   @ApiProperty({ type: [NextRenewalView] })

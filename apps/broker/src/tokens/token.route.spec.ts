@@ -13,7 +13,7 @@ describe('the answer with a token that the next one ends', () => {
     vault: new Vault(KeyRing.parse(newMasterKey('k'))),
     loadClient: async (id) => {
       const definition = { id: 'p', steps: [{}], token: { expiry: [] }, renew: { single_live: true } } as never;
-      return { id, provider: 'p', definition, secretVersion: 1, inputs: async () => ({}) };
+      return { id, provider: 'p', definition, version: 1, secretVersion: 1, inputs: async () => ({}) };
     },
     requestToken: async (): Promise<IssuedToken> => {
       if (down) throw new ProviderUnavailable({ message: 'down', providerStatus: 502 });

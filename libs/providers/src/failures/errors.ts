@@ -10,6 +10,8 @@ export interface Failure {
   providerRequestId?: string;
   /** False when the provider cannot have heard of the request: nothing was sent, or no connection came about. */
   reached?: boolean;
+  /** The connection was cut, before or in the middle of the answer. */
+  cut?: boolean;
   /** What to do about it. */
   hint?: string;
   /** The provider's Retry-After, in seconds from the answer, never negative; absent when it gave none. */

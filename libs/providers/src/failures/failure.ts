@@ -107,7 +107,8 @@ export class Failures {
       return new ProviderMisconfigured({ ...failure, hint: 'Compare the client certificate with its key.' }, { cause });
     }
     const message = `no answer came from the provider: ${cause.code || cause.message}`;
-    return new ProviderUnavailable({ message, hint, ...unreached }, { cause });
+    const cut = cutOff.test(cause.code) && { cut: true };
+    return new ProviderUnavailable({ message, hint, ...unreached, ...cut }, { cause });
   }
 
   #error({ code, message, hint }: Verdict, answer: WireAnswer, words?: string): ProviderError {
@@ -154,6 +155,8 @@ const unread = { text: '', body: undefined, cookies: {}, kind: 'json' as const }
 /** The request was not written: no address, no connection, no handshake. */
 const neverConnected =
   /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS.*|ERR_OSSL.*|ERR_CRYPTO.*|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_.*)$/;
+
+const cutOff = /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/;
 
 const howToTrust =
   "If it is to be trusted, give it in the input that the definition's ca stands for (in presets: ca_certificate), or for all providers with NODE_EXTRA_CA_CERTS.";

@@ -8,14 +8,14 @@
   ARGV[3] seen   generation of the token that the caller has and cannot use, 0 for none
   ARGV[4] rest   ms after a token was stored during which the next is not asked for; 0 for who has it already
   ARGV[5] shift  ms added to the clock (tests)
-  Returns {'claimed', generation} | {'newer'} a later token is stored, and alive | {'held', ms left} somebody is at it
+  Returns {'claimed', generation, 1 if the last attempt failed} | {'newer'} a later token is stored, and alive | {'held', ms left} somebody is at it
         | {'resting', ms left} the last attempt brought nothing and the next is not due, or must not be made yet
 ]]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5]
 -- g generation of the token, h held until, n not before, r serve until, l runway at its arrival, a not asked again
--- before, i how long that was when it was written
-local state = redis.call('HMGET', KEYS[2], 'g', 'h', 'n', 'r', 'l', 'a', 'i')
+-- before, i how long that was when it was written, f failures
+local state = redis.call('HMGET', KEYS[2], 'g', 'h', 'n', 'r', 'l', 'a', 'i', 'f')
 -- Nobody holds longer than the lease or rests longer than this: it was written before the clock stepped back.
 local longest_rest = 400000
 if tonumber(state[1] or 0) > tonumber(ARGV[3]) and tonumber(state[4] or 0) > now then return { 'newer' } end
@@ -32,4 +32,4 @@ local text = string.format('%.0f', generation)
 redis.call('SET', KEYS[3], text)
 redis.call('HSET', KEYS[2], 'c', text, 'h', now + ARGV[2])
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-return { 'claimed', text }
+return { 'claimed', text, tonumber(state[8] or 0) > 0 and 1 or 0 }

@@ -2,7 +2,7 @@
   Stores a token, if its claim still holds; otherwise the token is discarded.
   KEYS[1] due     ZSET client -> ms at which it is due
   KEYS[2] client  HASH of the client
-  KEYS[3] until   ZSET client -> ms up to which its token is served
+  KEYS[3] trouble ZSET client -> ms up to which its token is served, of those whose last attempt brought nothing
   KEYS[4] token   STRING the sealed token; apart from the hash, which stays small and compact without it
   ARGV[1] id           client
   ARGV[2] generation   of the claim
@@ -19,6 +19,10 @@
   ARGV[13] before      ms before the end of a token at which another can be had, '' when that is not known
   ARGV[14] endsOthers  1 when it has ended the token before, else 0
   ARGV[15] interval    ms during which the provider is not asked again, 0 for none
+  ARGV[16] unplanned   ms until its renewal is due where it ends an outage, or is the first; '' for as otherwise
+  ARGV[17] took        ms that the attempt took
+  ARGV[18] request     the provider's id of the request, '' for none
+  ARGV[19] retry       1 when the client was in trouble as it was claimed
   Returns {'stored' | 'fenced' | 'outdated' | 'sticky', 1 if it ends a series of failures or is the first}
   outdated: got with a secret that was replaced since, due again at once; sticky: it is the token that is stored, or ends
   no later, and the stored one is kept
@@ -28,10 +32,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[10]
 local runway, wall, renew_in = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
 local interval = tonumber(ARGV[15])
 -- c claim, m minimum secret version, r serve until (Redis clock), v secret version, f failures, l servable life,
--- u serve until (committer's clock), k margin, p fingerprint
-local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p')
+-- u serve until (committer's clock), k margin, p fingerprint, n not before, y the last attempts that went well, j where
+-- they go once they are ten
+local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p', 'n', 'y', 'j')
 if state[1] ~= ARGV[2] then return { 'fenced', 0 } end
-local news = (tonumber(state[5] or 0) > 0 or not state[3]) and 1 or 0
+local failed = tonumber(state[5] or 0) > 0
+local news = (failed or not state[3]) and 1 or 0
 if tonumber(ARGV[3]) < tonumber(state[2] or 0) then
   redis.call('HDEL', KEYS[2], 'h', 'a', 'i')
   redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -55,6 +61,26 @@ if same then
   local sooner = ends < finish - 1000
   keep = runway - cut <= 0 or comparable and not longer and not sooner
 end
+-- A replica of the first version forgets failures and leaves trouble as it is: then the claim knows.
+local troubled = failed or tonumber(state[10] or 0) > 0 or ARGV[19] == '1'
+-- Into the history: six bytes for each, fields of ten of them at most, so that the hash stays compact.
+local took = math.min(ARGV[17], 32767) + (keep and 32768 or 0)
+local past, slot = state[11] or '', tonumber(state[12] or 0)
+local fields = { 'h', 0, 'q', ARGV[18] }
+local function put(name, value)
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+if #past >= 60 then
+  put('y' .. slot, past)
+  put('j', (slot + 1) % 5)
+  past = ''
+end
+put('y', past .. struct.pack('>I4I2', math.floor(now / 1000), took))
+if interval > 0 then
+  put('a', now + interval)
+  put('i', interval)
+end
 local next_known = ARGV[13] ~= '' and math.max(finish - ARGV[13] - now, 1000) or nil
 
 if keep then
@@ -63,10 +89,15 @@ if keep then
   local again = math.min(math.max(1000, ((stored > now and stored or finish) - now) / 2), 2592000000)
   if next_known and next_known > 1000 then again = next_known end
   again = math.max(again, interval)
-  redis.call('HSET', KEYS[2], 'h', 0, 'n', now + math.min(again, 300000))
+  put('n', now + math.min(again, 300000))
   -- A token that is not served any more, though the provider still gives it, ends no series of failures.
-  if stored > now then redis.call('HSET', KEYS[2], 'f', 0, 'x', 0, 'e', '') end
-  if interval > 0 then redis.call('HSET', KEYS[2], 'a', now + interval, 'i', interval) end
+  if stored > now then
+    put('f', 0)
+    put('x', 0)
+    put('e', '')
+    if troubled then redis.call('ZREM', KEYS[3], ARGV[1]) end
+  end
+  redis.call('HSET', KEYS[2], unpack(fields))
   redis.call('ZADD', KEYS[1], now + again, ARGV[1])
   return { 'sticky', stored > now and news or 0 }
 end
@@ -78,15 +109,12 @@ if same then
   wall = math.min(wall - cut, tonumber(state[7]) + now + runway - stored)
   if cut > 0 then renew_in = math.max(interval, next_known or math.min(renew_in, math.max(1000, runway * 0.65))) end
 end
-local fields = { 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', wall, 'r', now + runway,
-  'l', math.min(tonumber(ARGV[7]), runway), 'k', ends - now - runway, 'p', ARGV[12]:match('%S+') or '',
-  'h', 0, 'n', renew_in > runway and now + renew_in or 0, 'f', 0, 'x', 0, 'e', '' }
-if interval > 0 then
-  for _, field in ipairs({ 'a', now + interval, 'i', interval }) do fields[#fields + 1] = field end
-end
+if ARGV[16] ~= '' and not same and (stored <= now or failed) then renew_in = math.max(interval, tonumber(ARGV[16])) end
 redis.call('SET', KEYS[4], ARGV[4], 'PX', math.max(1, runway))
-redis.call('HSET', KEYS[2], unpack(fields))
+redis.call('HSET', KEYS[2], 'g', ARGV[2], 'v', ARGV[3], 'm', ARGV[3], 'u', wall, 'r', now + runway,
+  'l', math.min(tonumber(ARGV[7]), runway), 'k', ends - now - runway, 'p', ARGV[12]:match('%S+') or '',
+  'n', renew_in > runway and now + renew_in or 0, 'f', 0, 'x', 0, 'e', '', unpack(fields))
 redis.call('ZADD', KEYS[1], now + renew_in, ARGV[1])
-redis.call('ZADD', KEYS[3], now + runway, ARGV[1])
+if troubled then redis.call('ZREM', KEYS[3], ARGV[1]) end
 redis.call('PUBLISH', ARGV[9], 'renewed ' .. ARGV[1] .. ' ' .. ARGV[2])
 return { 'stored', news }

@@ -2,8 +2,9 @@
   A client was changed: no token got with an older secret is stored from now on, what is in flight is fenced, past
   failures are forgotten, and its renewal is due. The token that is stored goes on being served. Other credentials need
   not wait for the minimum interval since the last request; the same ones do.
-  KEYS[1] due     ZSET client -> ms at which it is due
-  KEYS[2] client  HASH of the client
+  KEYS[1] due      ZSET client -> ms at which it is due
+  KEYS[2] client   HASH of the client
+  KEYS[3] trouble  ZSET client -> ms up to which its token is served, of those whose last attempt brought nothing
   ARGV[1] id       client
   ARGV[2] version  its secret version
   ARGV[3] channel  for the news
@@ -24,5 +25,6 @@ end
 -- l: whatever token comes next replaces the one that is stored, were it to end sooner.
 redis.call('HSET', KEYS[2], 'm', minimum, 'c', '', 'h', 0, 'n', 0, 'f', 0, 'x', 0, 'e', '', 'l', 0)
 redis.call('ZADD', KEYS[1], now + delay, ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('PUBLISH', ARGV[3], 'changed ' .. ARGV[1])
 return 1

@@ -1,0 +1,119 @@
+import type { Clock } from '#providers';
+import type { Vault } from '#vault';
+import { TokenUnavailable } from './errors';
+import type { TokenEvents } from './events';
+import { openStored } from './sealed-token';
+import { singleFlight } from './single-flight';
+import { runwayMs, type ServableToken, type TokenCache } from './token-cache';
+import type { ClientState, News, TokenStore } from './token-store';
+
+const waitForHolderMs = 2_000;
+/** `min_ttl` is honoured up to this share of a token's life: beyond it every read would be a renewal. */
+const honouredShareOfLife = 0.9;
+
+/** A client's state, and its token as it is served if it may be. */
+export type Reading = ClientState & { servable?: ServableToken };
+
+/** Finds tokens where they are, in this process or in the store, and hears of new ones. */
+export class TokenReader {
+  readonly #reads = new Map<string, Promise<Reading>>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+  #awaySince: number | undefined;
+
+  constructor(
+    private readonly parts: {
+      store: TokenStore;
+      vault: Vault;
+      cache: TokenCache;
+      events: Required<TokenEvents>;
+      clock: Clock;
+    },
+  ) {}
+
+  /** For how long the store has not answered, ms; 0 while it does. */
+  get storeAwayMs(): number {
+    return this.#awaySince === undefined ? 0 : this.parts.clock.monotonic() - this.#awaySince;
+  }
+
+  /** Whoever asked the store for something says whether it answered. */
+  heardOfStore(answered: boolean): void {
+    if (answered) this.#awaySince = undefined;
+    else this.#awaySince ??= this.parts.clock.monotonic();
+  }
+
+  /** The token if this process may serve it without asking anyone. */
+  peek(clientId: string, minTtlSeconds: number): ServableToken | undefined {
+    const token = this.parts.cache.fresh(clientId);
+    return token && this.lastsLongEnough(token, minTtlSeconds) ? token : undefined;
+  }
+
+  lastsLongEnough(token: ServableToken, minTtlSeconds: number): boolean {
+    const wantedMs = Math.min(minTtlSeconds * 1_000, token.servableLifeMs * honouredShareOfLife);
+    if (wantedMs === 0) return true;
+    const leftMs = runwayMs(token, this.parts.clock);
+    return leftMs >= wantedMs || (token.plannedEarlyMs !== undefined && leftMs > token.plannedEarlyMs);
+  }
+
+  /** One read of the store at a time for each client. When it fails, what is in this process and still good is served. */
+  read(clientId: string): Promise<Reading> {
+    return singleFlight(this.#reads, clientId, () => this.readNow(clientId));
+  }
+
+  /** The same, not joined with a read that began before. @throws TokenUnavailable */
+  async readNow(clientId: string): Promise<Reading> {
+    const { store, vault, cache, clock, events } = this.parts;
+    let state: ClientState;
+    try {
+      state = await store.read(clientId);
+      this.heardOfStore(true);
+    } catch (error) {
+      this.heardOfStore(false);
+      const servable = cache.servable(clientId);
+      if (servable) return { failures: 0, refusals: 0, servable };
+      throw storeUnavailable(error);
+    }
+    try {
+      if (state.token && state.token.runwayMs > 0) {
+        const kept = cache.keep(openStored(vault, clientId, state.token, clock));
+        // The same token may have been in the cache, and be over by the clock that nobody can set.
+        return runwayMs(kept, clock) > 0 ? { ...state, servable: kept } : state;
+      }
+    } catch (error) {
+      events.fault({ what: 'opening a stored token', error, clientId });
+    }
+    // The store lost it, this process did not. What was disabled or deleted is dropped from the cache by the news.
+    const servable = cache.servable(clientId);
+    return servable ? { ...state, servable } : state;
+  }
+
+  /** Settles when something is heard of the client, or after 2 s. Listens from now on. */
+  nextNews(clientId: string): { heard: Promise<void>; forget: () => void } {
+    let forget = (): void => undefined;
+    const heard = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitForHolderMs);
+      const listeners = this.#waiting.get(clientId) ?? new Set();
+      this.#waiting.set(clientId, listeners.add(resolve));
+      forget = () => {
+        clearTimeout(timer);
+        listeners.delete(resolve);
+        if (listeners.size === 0) this.#waiting.delete(clientId);
+      };
+    });
+    return { heard, forget };
+  }
+
+  hear({ kind, clientId, generation }: News): void {
+    const { cache } = this.parts;
+    if (kind === 'removed') cache.drop(clientId);
+    if (kind === 'renewed' && cache.has(clientId) && cache.servable(clientId)?.generation !== generation) {
+      cache.doubt(clientId);
+      this.read(clientId).catch(() => undefined); // the next reader will be told
+    }
+    for (const resolve of this.#waiting.get(clientId) ?? []) resolve();
+  }
+}
+
+export function storeUnavailable(error: unknown): TokenUnavailable {
+  if (error instanceof TokenUnavailable) return error;
+  return new TokenUnavailable('store_unavailable', 'the token store does not answer', 1, undefined, { cause: error });
+}

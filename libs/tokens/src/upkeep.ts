@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TokenEvents } from './events';
+import type { LoadClients, RenewableClients } from './renewable-client';
+import type { Random } from './renewal-policy';
+import type { TokenCache } from './token-cache';
+import type { QueueEntry, TokenStore } from './token-store';
+
+/** Every client that is to be kept fresh, as whoever keeps them knows it. */
+export interface ActiveClients {
+  count(): Promise<number>;
+  pages(): AsyncIterable<{ id: string; version: number; secretVersion: number }[]>;
+}
+
+/** Clients missing from the queue come back at about this rate, so that a lost queue does not become a herd. */
+const refillPerSecond = 50;
+/** Nor later than this: half the life of a token of five minutes. */
+const refillWithinMs = 150_000;
+/** Before the others come, so that every replica has put in what it served lately. */
+const headStartMs = 2_000;
+
+/** Sees to it that every active client is in the queue. */
+export class Upkeep {
+  #rebuilding = false;
+  #reconciling: Promise<number> | undefined;
+
+  constructor(
+    private readonly parts: {
+      store: TokenStore;
+      clients: RenewableClients;
+      cache: TokenCache;
+      active: ActiveClients;
+      loadClients: LoadClients;
+      events: Required<TokenEvents>;
+      random: Random;
+    },
+  ) {}
+
+  /**
+   * Puts back those of the active clients that are missing from the queue, and keeps them all in memory, sealed. Returns
+   * how many were missing.
+   */
+  reconcile(): Promise<number> {
+    this.#reconciling ??= this.#reconcile().finally(() => (this.#reconciling = undefined));
+    return this.#reconciling;
+  }
+
+  /**
+   * The queue, or a part of it, was lost. Those clients first whose tokens are asked for: they are in this process, as
+   * others are in other replicas. When the database is away, all that this process knows of.
+   */
+  async rebuild(): Promise<void> {
+    if (this.#rebuilding) return;
+    this.#rebuilding = true;
+    const { store, clients, cache, events } = this.parts;
+    try {
+      await store.enqueue(this.#spread([...cache.clientIds()].map((id) => ({ id, secretVersion: 0 }))));
+      await delay(headStartMs, undefined, { ref: false });
+      await this.reconcile().catch(async (error: unknown) => {
+        events.fault({ what: 'reading the clients of a lost queue', error });
+        await store.enqueue(this.#spread([...clients.known()]));
+      });
+    } catch (error) {
+      events.fault({ what: 'rebuilding the queue', error });
+    } finally {
+      this.#rebuilding = false;
+    }
+  }
+
+  async #reconcile(): Promise<number> {
+    const { store, clients, active, loadClients } = this.parts;
+    const total = await active.count();
+    let missing = 0;
+    for await (const page of active.pages()) {
+      missing += await store.enqueue(this.#spread(page, total));
+      const unknown = clients.confirm(page);
+      if (unknown.length > 0) for (const client of await loadClients(unknown)) clients.remember(client);
+    }
+    await store.markWhole();
+    return missing;
+  }
+
+  #spread(clients: { id: string; secretVersion: number }[], total = clients.length): QueueEntry[] {
+    const withinMs = Math.min((total / refillPerSecond) * 1_000, refillWithinMs);
+    return clients.map(({ id: clientId, secretVersion }) => {
+      return { clientId, secretVersion, dueInMs: withinMs * this.parts.random() };
+    });
+  }
+}
