@@ -14,7 +14,7 @@ describe('one replica that serves and one that renews', () => {
   /** Calls of the provider by the replica that serves. */
   const ownCalls = async () => {
     const { body } = await ask(`${fleet.brokers[0]!.url}/metrics`, 'GET', undefined, {});
-    return body.match(/^tokenbroker_provider_calls_total\{.*$/gm) as string[] | null;
+    return /^tokenbroker_provider_calls_total\{provider="capillary",status="200"\} (\d+)$/m.exec(body)?.[1];
   };
 
   it('a cold read at the one that serves is answered through the one that renews', async () => {
@@ -32,8 +32,8 @@ describe('one replica that serves and one that renews', () => {
     const after = await fleet.token('eu', key, { query: '?min_ttl=27' });
     expect(after.body.access_token).not.toBe(before.body.access_token);
     expect((await fleet.calls('eu')).calls).toBe(2);
-    expect(whenRegistered).toHaveLength(1); // it does ask the provider where an admin wants a secret to be verified
-    expect(await ownCalls()).toEqual(whenRegistered);
+    expect(whenRegistered).toBe('1'); // it does ask the provider where an admin wants a secret to be verified
+    expect(await ownCalls()).toBe('1');
   });
 
   it('without the one that renews, what is there is served, and for what is not there is a reason', async () => {
