@@ -50,11 +50,11 @@ describe('told to end', () => {
     await fleet.addBroker();
     await fleet.register('eu');
     key = await fleet.service('reader', 'eu');
-  });
+  }, 60_000);
   afterAll(async () => {
     await fleet.stop();
     await postgres.close();
-  });
+  }, 60_000);
 
   /** Sends SIGTERM; answers with how it ended, and how long it took. */
   const end = async (broker: number) => {
@@ -68,7 +68,7 @@ describe('told to end', () => {
   };
   /** Registers a client whose provider is asked at once, and stays silent. */
   const renewing = async (name: string) => {
-    await fleet.register(name, { verify: false, modes: { latency_ms: 30_000 } });
+    await fleet.register(name, { verify: false, modes: { latency_ms: 12_000 } });
     await until(
       () => fleet.calls(name),
       ({ calls }) => calls >= 1,
