@@ -17,7 +17,7 @@ const esm = [
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  roots: ['apps', 'bench', 'libs', 'prisma', 'test', 'tools'].map((name) => `<rootDir>/${name}`),
+  roots: ['apps', 'bench', 'faults', 'libs', 'prisma', 'test', 'tools'].map((name) => `<rootDir>/${name}`),
   testMatch: ['**/*.spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   transform: { '^.+\\.[cm]?[jt]s$': '@swc/jest' },

@@ -4,15 +4,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { leashProcess } from '../test/harness/leash';
+import { root } from '../test/harness/root';
 
 export interface Program {
   url: string;
   pid: number;
   stop(): Promise<void>;
 }
-
-/** Seen from dist/bench. */
-export const root = join(__dirname, '..', '..');
 
 const bootMs = 20_000;
 

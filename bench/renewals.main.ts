@@ -7,7 +7,7 @@ import { markdownTable } from './figures';
 import { measureHerd, herdRows } from './herd';
 import { herdChart, herdText } from './herd-chart';
 import { describeMachine } from './machine';
-import { root } from './program';
+import { root } from '../test/harness/root';
 import { writeSections } from './report';
 import { measureScale, type ScaleFigures } from './scale';
 import { scaleTable } from './scale-table';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { root } from './program';
+import { root } from '../test/harness/root';
 import { type Title, withSections } from './sections';
 
 const file = join(root, 'docs', 'performance.md');

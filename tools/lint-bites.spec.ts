@@ -40,6 +40,7 @@ const refused: [file: string, source: string, rule: string][] = [
   ['apps/broker/src/deep-by-path.ts', `export type { Secret } from '../../../libs/vault/src/secret';`, imports],
   ['apps/broker/src/deep.spec.ts', `export { Secret } from '../../../libs/vault/src/secret';`, imports],
   ['apps/broker/src/auth/deep.ts', `export { Secret } from '#vault/secret';`, imports],
+  ['faults/deep.ts', `export { Secret } from '../libs/vault/src/secret';`, imports],
   ['bench/deep.ts', `export { Secret } from '../libs/vault/src/secret';`, imports],
 
   ['libs/tokens/src/nest.spec.ts', `export { Injectable } from '@nestjs/common';`, imports],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { leashProcess, letGo } from './leash';
 import { provisioned } from './provisioned';
+import { root } from './root';
 
 export interface RunningBroker {
   url: string;
@@ -16,7 +17,6 @@ export interface RunningBroker {
   output(): string;
 }
 
-const root = join(__dirname, '..', '..');
 const bootSeconds = 20;
 
 /**
@@ -26,8 +26,11 @@ const bootSeconds = 20;
 export async function startBroker({
   env,
   script = join(root, 'dist', 'apps', 'broker', 'src', 'main.js'),
+  until = 'listening',
 }: {
   env: Record<string, string>;
+  /** Begins the log line with an address that is waited for. */
+  until?: 'listening' | 'waiting for the database';
   /** For a test of the harness itself. */
   script?: string;
 }): Promise<RunningBroker> {
@@ -54,7 +57,7 @@ export async function startBroker({
     late = setTimeout(() => fail(`did not listen within ${bootSeconds} s`), bootSeconds * 1000);
     void closed.then(([code, signal]) => fail(`ended (${signal ?? code}) before it listened`));
     createInterface({ input: broker.stdout }).on('line', (line) => {
-      const address = listeningAt(line);
+      const address = addressIn(line, until);
       if (address) resolve(address);
     });
   })
@@ -83,10 +86,10 @@ export async function startBroker({
 }
 
 /** The address in the log line that says so; the format is the broker's promise to scripts, too. */
-function listeningAt(line: string): string | undefined {
+function addressIn(line: string, words: string): string | undefined {
   try {
     const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
-    return msg === 'listening' ? url : undefined;
+    return msg?.startsWith(words) ? url : undefined;
   } catch {
     return undefined; // not every line is a log line
   }

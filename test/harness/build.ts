@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { root } from './root';
 
 const run = promisify(execFile);
-const root = join(__dirname, '..', '..');
 const marker = join(root, 'dist', '.built');
 
 /** Prisma's client is generated, not committed: without it no spec that reaches the database compiles. */
@@ -21,6 +21,7 @@ export async function buildIfStale(): Promise<void> {
     'libs',
     'prisma',
     'bench',
+    'faults',
     'tools',
     'test/harness',
     'nest-cli.json',

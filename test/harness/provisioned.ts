@@ -21,7 +21,8 @@ export interface Provisions {
  */
 export async function provisioned<Name extends keyof Provisions>(name: Name): Promise<Provisions[Name]> {
   const address = process.env[provisionerVariable];
-  if (!address) throw new Error(`Only Jest's globalSetup provides ${name}: run this through Jest`);
+  if (!address)
+    throw new Error(`Only Jest's globalSetup, and what does likewise, provides ${name}: run this through Jest`);
   // Not `fetch`, whose kept-alive connections would keep Jest from ending.
   const [response] = (await once(get(`${address}/${name}`, { agent: false }), 'response')) as [IncomingMessage];
   const body = JSON.parse(await text(response)) as Provisions[Name] & { error?: string };

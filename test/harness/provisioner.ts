@@ -15,8 +15,11 @@ export interface Provisioner {
   stop(): Promise<void>;
 }
 
-/** Lives in Jest's own process and makes each thing once, when a suite first asks for it. */
-export async function startProvisioner(): Promise<Provisioner> {
+/**
+ * Lives in Jest's own process and makes each thing once, when a suite first asks for it.
+ * @param options.built `dist/` is as it should be: who runs from there must not have it built anew
+ */
+export async function startProvisioner({ built = false } = {}): Promise<Provisioner> {
   const run = randomBytes(4).toString('hex');
   const servers: Server[] = [];
   const made = new Map<string, Promise<unknown>>();
@@ -34,7 +37,7 @@ export async function startProvisioner(): Promise<Provisioner> {
       return { url: server.url };
     },
     build: async () => {
-      await buildIfStale();
+      if (!built) await buildIfStale();
       return {};
     },
   };

@@ -25,6 +25,8 @@ interface Launch {
   port?: number;
   /** What it is told beside its port and folder. */
   args?: (folder: string, port: number) => string[];
+  /** What its process gets besides, as a library that moves its clock wants to be told. */
+  env?: Record<string, string>;
 }
 
 const bootSeconds = 10;
@@ -46,7 +48,7 @@ export async function neededRedisProgram(): Promise<string> {
 }
 
 /** One Redis process in a folder of its own. */
-export async function startRedisProcess(program: string, { port, args }: Launch = {}): Promise<PrivateRedis> {
+export async function startRedisProcess(program: string, { port, args, env = {} }: Launch = {}): Promise<PrivateRedis> {
   const ownPort = port ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-redis-'));
   const told = [...(args?.(folder, ownPort) ?? forgetful), '--port', String(ownPort), '--bind', '127.0.0.1'];
@@ -57,7 +59,11 @@ export async function startRedisProcess(program: string, { port, args }: Launch 
   let running = await launch();
 
   async function launch() {
-    const server = spawn(program, [...told, '--dir', folder], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const server = spawn(program, [...told, '--dir', folder], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     let output = '';
     for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += chunk));
     letGo(server);

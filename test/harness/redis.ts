@@ -18,9 +18,12 @@ export async function sharedRedisUrl(): Promise<string> {
   return (await provisioned('redis')).url;
 }
 
-/** A Redis of one's own, to fill, to flush and to kill. */
-export async function startRedis(port?: number): Promise<PrivateRedis> {
-  return startRedisProcess(await neededRedisProgram(), { ...(port !== undefined && { port }) });
+/**
+ * A Redis of one's own, to fill, to flush and to kill.
+ * @param env what its process gets besides, as a library that moves its clock wants to be told
+ */
+export async function startRedis(port?: number, env: Record<string, string> = {}): Promise<PrivateRedis> {
+  return startRedisProcess(await neededRedisProgram(), { ...(port !== undefined && { port }), env });
 }
 
 /** The first Redis to be had: `REDIS_URL`, a program on PATH, Docker, apt-get where root. */

@@ -7,6 +7,10 @@ export interface Wire {
   cut(): void;
   /** Connections that are open carry nothing any more, and say nothing of it; new ones work. */
   hush(): void;
+  /** From now on nothing is carried, on new connections neither, and nothing is said of it. `mend` ends it; what was swallowed is lost. */
+  hold(): void;
+  /** Connections on which something was swallowed since `hold`. */
+  readonly swallowed: number;
   mend(): void;
   close(): Promise<void>;
 }
@@ -16,8 +20,20 @@ export async function startWire(url: string): Promise<Wire> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   let whole = true;
+  let holding = false;
+  let swallowed = 0;
+  const swallow = (socket: Socket): void => {
+    socket.unpipe();
+    socket.removeAllListeners('data');
+    socket.once('data', () => (swallowed += 1)).resume();
+  };
   const server = createServer((incoming) => {
     if (!whole) return incoming.destroy();
+    if (holding) {
+      sockets.add(incoming);
+      incoming.on('error', () => undefined).on('close', () => sockets.delete(incoming));
+      return swallow(incoming);
+    }
     const outgoing = connect(Number(target.port), target.hostname);
     for (const socket of [incoming, outgoing]) {
       sockets.add(socket);
@@ -44,7 +60,19 @@ export async function startWire(url: string): Promise<Wire> {
         socket.removeAllListeners('data');
         socket.pause();
       }),
-    mend: () => (whole = true),
+    hold: () => {
+      holding = true;
+      swallowed = 0;
+      sockets.forEach(swallow);
+    },
+    get swallowed() {
+      return swallowed;
+    },
+    mend: () => {
+      if (holding) drop();
+      whole = true;
+      holding = false;
+    },
     close: async () => {
       server.close();
       drop();

@@ -11,6 +11,7 @@ import {
   Events,
   Grants,
   LoadedClients,
+  MasterKeys,
   RenewalHours,
   Retention,
   Services,
@@ -37,6 +38,7 @@ import { EventStream } from './ops/event-stream';
 import { EventsController } from './ops/events.controller';
 import { HealthController } from './ops/health.controller';
 import { HourRecorder } from './ops/hour-recorder';
+import { KeysSchedule } from './ops/keys.schedule';
 import { Metrics } from './ops/metrics';
 import { Readiness } from './ops/readiness';
 import { RecordSchedule } from './ops/record.schedule';
@@ -59,6 +61,9 @@ export interface Parts {
   metrics: Metrics;
   readiness: Readiness;
   renewals: RenewalSchedule;
+  keys: KeysSchedule;
+  /** Writes what observers still hold: at the end, when no renewal will add to it. */
+  flush(): Promise<void>;
   module: DynamicModule;
 }
 
@@ -87,7 +92,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const presets = loadPresets();
   const { requestToken, tryOut } = createTokenRequester({ clock: systemClock, allowedOrigins });
 
-  const definitions = new Definitions(database, new Attestations(keyRing), presets);
+  const attestations = new Attestations(keyRing);
+  const definitions = new Definitions(database, attestations, presets);
   const clients = new Clients(database, vault, definitions);
   const loaded = new LoadedClients(database, vault, definitions);
   const services = new Services(database, apiKeys);
@@ -119,7 +125,9 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const registration = new Registration({ clients, loaded, definitions, tokens, requestToken, allowedOrigins, logger });
   const connectionTests = new ConnectionTests({ definitions, tokens, tryOut, audit, allowedOrigins });
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
-  const readiness = new Readiness({ store, pingDatabase, pendingMigrations: storage.pendingMigrations });
+  const keys = new KeysSchedule(new MasterKeys(database, attestations), logger);
+  const { pendingMigrations } = storage;
+  const readiness = new Readiness({ store, pingDatabase, pendingMigrations, keys: () => keys.state });
   const renewals = new RenewalSchedule(tokens, config.roles, logger);
   const recorders = [conditions, breakers, recordedHours] as const;
   const records = new RecordSchedule(...recorders, clients, tokens, authenticator, access, logger);
@@ -136,7 +144,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     controllers,
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
-      ...[registration, connectionTests, new Grants(database), audit, renewals, records].map(provide),
+      ...[registration, connectionTests, new Grants(database), audit, renewals, records, keys].map(provide),
       ...[events, hours, stream, retention].map(provide),
       {
         provide: APP_GUARD,
@@ -146,7 +154,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
       { provide: APP_FILTER, useClass: ProblemFilter },
     ],
   };
-  return { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals, module };
+  const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
+  return { ...parts, keys, flush: () => records.flush(), module };
 }
 
 @Module({})

@@ -1,46 +1,78 @@
 import 'reflect-metadata';
 import type { AdminKeys } from '#registry';
-import { wire } from './app.module';
+import { type Parts, wire } from './app.module';
 import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile, readConfig } from './config';
-import { createLogger } from './logger';
+import { createLogger, type Logger } from './logger';
 import { createServer } from './server';
-import { openStorage } from './storage';
+import { shutDown } from './shutdown';
+import { databaseAt, openStorage, type Storage } from './storage';
+import { openPatiently } from './waiting-room';
 
-const drainMs = 10_000;
 const bootstrapKeyLifeMs = 24 * 60 * 60 * 1_000;
 
 async function main(): Promise<void> {
   const config = readConfig();
   const logger = createLogger(config.logLevel);
-  const storage = await openStorage(config, logger);
-  const parts = wire(config, logger, storage);
-  for (const preset of await parts.definitions.storePresets()) {
-    logger.warn({ provider: preset }, 'this preset is hidden by an own definition that has its name');
-  }
-  await bootstrap(config, parts.adminKeys);
+  let stop = (): Promise<void> => Promise.resolve();
+  onSignal(logger, () => stop());
+
+  const { opened, port } = await openAll(config, logger);
+  const { parts, storage } = opened;
   const app = await createServer(parts);
-  const { port, host } = config;
-  await app.listen(port, host);
+  stop = () => shutDown(parts, app, storage);
+  await app.listen(port, config.host);
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   explainMode(config, url);
   logger.info({ url, roles: [...config.roles] }, 'listening');
   void parts.renewals.reconcile();
+}
 
-  const stop = async (signal: string): Promise<void> => {
-    logger.info({ signal }, 'stopping');
-    parts.readiness.shutDown();
-    const late = setTimeout(() => {
-      logger.warn('work still running after 10 s; what it claimed goes to others when the lease ends');
-      process.exit(1);
-    }, drainMs);
-    parts.tokens.stop();
-    await parts.tokens.drain();
-    await app.close();
-    await storage.close();
-    clearTimeout(late);
-    logger.info('stopped');
+/** The first signal ends the process in order, or at once where nothing is under way; the second one at once. */
+function onSignal(logger: Logger, stop: () => Promise<void>): void {
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      logger.info({ signal }, 'stopping');
+      stop().then(
+        () => {
+          logger.info('stopped');
+          process.exit(0);
+        },
+        (error: unknown) => {
+          logger.error({ err: error }, 'the end was not in order');
+          process.exit(1);
+        },
+      );
+    });
+  }
+}
+
+interface Opened {
+  parts: Parts;
+  storage: Storage;
+}
+
+async function openAll(config: Config, logger: Logger): Promise<{ opened: Opened; port: number }> {
+  const open = async (): Promise<Opened> => {
+    const storage = await openStorage(config, logger);
+    try {
+      const parts = wire(config, logger, storage);
+      await parts.keys.begin();
+      for (const preset of await parts.definitions.storePresets()) {
+        logger.warn({ provider: preset }, 'this preset is hidden by an own definition that has its name');
+      }
+      await bootstrap(config, parts.adminKeys);
+      return { parts, storage };
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+  const { databaseUrl, port, host } = config;
+  if (databaseUrl === undefined) return { opened: await open(), port };
+  return openPatiently(open, { port, host }, { database: databaseAt(databaseUrl), logger });
 }
 
 /** The first admin key, when there is none that could let anybody in. */

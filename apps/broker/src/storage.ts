@@ -1,6 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { applyMigrations, pendingMigrations } from '#migrations';
-import { type Database, databaseFault, migratingAdapter, openDatabase, openEmbedded, postgresAdapter } from '#registry';
+import {
+  type Database,
+  databaseFault,
+  isDatabaseUnavailable,
+  migratingAdapter,
+  openDatabase,
+  openEmbedded,
+  postgresAdapter,
+} from '#registry';
 import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
 import { KeyRing, newMasterKey } from '#vault';
 import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile } from './config';
@@ -24,7 +32,10 @@ interface OpenDatabase {
 
 const waitForRedisMs = 3_000;
 
-/** @throws InvalidConfig when the database cannot be reached: a start refused beats a start half-configured */
+/**
+ * @throws InvalidConfig when the database cannot be used: a start refused beats a start half-configured. Any other error
+ *   when it cannot be reached, which may mend itself.
+ */
 export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
   const { database, keyRing, close } =
     config.databaseUrl === undefined
@@ -43,17 +54,23 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
 }
 
 async function postgres({ keyRing }: Config, url: string, logger: Logger): Promise<OpenDatabase> {
-  const { host, pathname } = new URL(url);
   const database = openDatabase(postgresAdapter(url));
   try {
     await migrate(database, migratingAdapter(url), (line) => logger.info(line));
   } catch (error) {
     await database.$disconnect();
+    if (isDatabaseUnavailable(error)) throw error;
     throw new InvalidConfig([
-      `DATABASE_URL: the database at ${host}${pathname} cannot be used: ${databaseFault(error)}`,
+      `DATABASE_URL: the database at ${databaseAt(url)} cannot be used: ${databaseFault(error)}`,
     ]);
   }
   return { database, keyRing: keyRing!, close: () => database.$disconnect() };
+}
+
+/** Where it is and what it is called, without who asks and by which password. */
+export function databaseAt(url: string): string {
+  const { host, pathname } = new URL(url);
+  return host + pathname;
 }
 
 async function embedded({ dataDir, ...config }: Config, logger: Logger): Promise<OpenDatabase> {

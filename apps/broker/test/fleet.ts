@@ -50,8 +50,16 @@ export interface Fleet<R extends AnyRedis = PrivateRedis> {
 const adminKey = 'an-admin-key-that-an-operator-chose-0001';
 const masterKeys = `k1:${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 
-export function startFleet(replicas = 1, more: Record<string, string> = {}): Promise<Fleet> {
-  return startFleetOn(startRedis(), replicas, more);
+/**
+ * @param more environment of the brokers
+ * @param own in place of those that are started here; stopped with the fleet all the same
+ */
+export function startFleet(
+  replicas = 1,
+  more: Record<string, string> = {},
+  own: { redis?: PrivateRedis; simulator?: Simulator } = {},
+): Promise<Fleet> {
+  return startFleetOn(own.redis ? Promise.resolve(own.redis) : startRedis(), replicas, more, own.simulator);
 }
 
 /** A fleet on the Redis given, which is stopped with it. */
@@ -59,8 +67,13 @@ export async function startFleetOn<R extends AnyRedis>(
   starting: Promise<R>,
   replicas = 1,
   more: Record<string, string> = {},
+  provider?: Simulator,
 ): Promise<Fleet<R>> {
-  const [database, redis, simulator] = await Promise.all([createDatabase(), starting, startSimulator({ port: 0 })]);
+  const [database, redis, simulator] = await Promise.all([
+    createDatabase(),
+    starting,
+    provider ?? startSimulator({ port: 0 }),
+  ]);
   const env = {
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,

@@ -14,6 +14,8 @@ export interface Registration {
 /** A key/secret pair at the simulated issuer, with its switches and its counts. */
 export class Client {
   secret: string | undefined;
+  /** How often the secret was changed. */
+  rotations = 0;
   ttlSeconds = 300;
   orgId = 1115;
   readonly modes = new ModeSet<TokenModes>();
@@ -31,7 +33,9 @@ export class Client {
 
   /** Changes what is named and leaves the rest: tokens, counts and modes survive a rotation of the secret. */
   change(registration: Registration): void {
-    this.secret = registration.secret ?? this.secret;
+    const { secret = this.secret } = registration;
+    if (this.secret !== undefined && secret !== this.secret) this.rotations += 1;
+    this.secret = secret;
     this.ttlSeconds = registration.ttl_seconds ?? this.ttlSeconds;
     this.orgId = registration.org_id ?? this.orgId;
   }

@@ -63,6 +63,7 @@ describe('the fate of a token', () => {
       superseded_at: null,
       revoked: true,
       revoked_at: start + 10_000,
+      rotations: 0,
     });
     expect((await inspect(start + 9_999)).alive).toBe(true);
     expect((await inspect(start - 1)).alive).toBe(false);

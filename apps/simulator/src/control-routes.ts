@@ -146,6 +146,7 @@ function tokenRoutes(app: FastifyInstance, world: World): void {
       superseded_at: record?.supersededAt ?? null,
       revoked: record !== undefined && record.revokedAt !== null,
       revoked_at: record?.revokedAt ?? null,
+      rotations: record?.rotations ?? null,
     });
   });
 }

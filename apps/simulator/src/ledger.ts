@@ -12,6 +12,8 @@ export interface TokenRecord {
   expiresAt: number;
   supersededAt: number | null;
   revokedAt: number | null;
+  /** How often the secret had been changed when it was asked for. */
+  rotations: number;
 }
 
 export type Verdict = 'alive' | 'expired' | 'invalid';
@@ -22,7 +24,7 @@ export class Ledger {
   /** Oldest first, with some dead ones among them until the next sweep. */
   private readonly ofClient = new Map<Client, { records: TokenRecord[]; sweepAt: number }>();
 
-  record(token: Pick<TokenRecord, 'value' | 'client' | 'issuedAt' | 'expiresAt'>): TokenRecord {
+  record(token: Pick<TokenRecord, 'value' | 'client' | 'issuedAt' | 'expiresAt' | 'rotations'>): TokenRecord {
     const record = { ...token, supersededAt: null, revokedAt: null };
     this.byValue.set(record.value, record);
     this.append(record);

@@ -20,6 +20,7 @@ export function tokenRoute(app: FastifyInstance, world: World): void {
     const modes = layered(client?.modes, world.modes);
     // Judged on arrival: a secret rotated while this call is in flight does not undo it.
     const accepted = client !== undefined && 'key' in asked && client.secret === asked.secret ? client : undefined;
+    const rotations = client?.rotations ?? 0;
 
     const interrupted = await interrupt(modes, reply, world.now);
     if (interrupted) {
@@ -29,7 +30,7 @@ export function tokenRoute(app: FastifyInstance, world: World): void {
     const { outcome, answer } =
       'status' in asked
         ? { outcome: `status_${asked.status}`, answer: asked }
-        : await respond(accepted, modes, reply, world);
+        : await respond(accepted, rotations, modes, reply, world);
     const disfigured = answer && (await deliver(modes, reply, answer));
     calls.finish(call, disfigured ?? outcome);
     return reply;
@@ -38,6 +39,7 @@ export function tokenRoute(app: FastifyInstance, world: World): void {
 
 async function respond(
   client: Client | undefined,
+  rotations: number,
   modes: ActiveModes<TokenModes>,
   reply: FastifyReply,
   world: World,
@@ -48,7 +50,7 @@ async function respond(
   }
   const again = world.ledger.newestLive(client, world.now());
   const repeat = again && modes.take('same_token_again');
-  const token = repeat ? again : await issue(client, modes, world);
+  const token = repeat ? again : await issue(client, rotations, modes, world);
   if (modes.take('reset_after_issuing')) {
     reset(reply);
     return { outcome: 'reset_after_issuing' };
@@ -58,7 +60,12 @@ async function respond(
   return { outcome: repeat ? 'same_token' : 'issued', answer: tokenAnswer(token.value, told(ttl, modes)) };
 }
 
-async function issue(client: Client, modes: ActiveModes<TokenModes>, world: World): Promise<TokenRecord> {
+async function issue(
+  client: Client,
+  rotations: number,
+  modes: ActiveModes<TokenModes>,
+  world: World,
+): Promise<TokenRecord> {
   const value = await mint({
     client,
     issuedAt: world.now(),
@@ -71,7 +78,7 @@ async function issue(client: Client, modes: ActiveModes<TokenModes>, world: Worl
   const issuedAt = world.now();
   const lifeSeconds = modes.take('real_ttl_seconds')?.value ?? client.ttlSeconds;
   if (modes.take('single_live')) world.ledger.supersede(client, issuedAt);
-  const token = world.ledger.record({ value, client, issuedAt, expiresAt: issuedAt + lifeSeconds * 1000 });
+  const token = world.ledger.record({ value, client, issuedAt, expiresAt: issuedAt + lifeSeconds * 1000, rotations });
   client.countIssued(token.issuedAt, token.expiresAt);
   return token;
 }

@@ -85,7 +85,9 @@ export class LastAdminKey extends Error {
 }
 
 // Prisma: P1001 cannot reach, P1002 and P1008 timed out, P1017 closed, P2024 no free connection, P2028 no transaction.
-const unavailableCodes = /^(P1001|P1002|P1008|P1017|P2024|P2028|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|57P0[1-3])$/;
+// PostgreSQL: 57P01 to 57P03 shutting down, crashed, starting up; 53300 too many connections.
+const unavailableCodes =
+  /^(P1001|P1002|P1008|P1017|P2024|P2028|ECONN(REFUSED|RESET)|ETIMEDOUT|EPIPE|E(HOST|NET)UNREACH|ENOTFOUND|EAI_AGAIN|57P0[1-3]|53300)$/;
 const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
 const unavailableWords = /Connection terminated|timeout exceeded when trying to connect|read timeout|connection error/i;
 

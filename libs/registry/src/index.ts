@@ -10,6 +10,7 @@ export type { DefinitionUnusable, LastAdminKey, NotFound, ProviderInUse, Provide
 export { type BreakerChange, type EventRecord, Events } from './events';
 export { type Granted, type GrantRecord, Grants } from './grants';
 export { LoadedClients } from './loaded-clients';
+export { MasterKeys, type UnusableMasterKey } from './master-keys';
 export type { Page } from './page';
 export { type RenewalHour, RenewalHours } from './renewal-hours';
 export { Retention, retentionDays } from './retention';

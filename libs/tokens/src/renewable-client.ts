@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, ProviderDefinition } from '#providers';
 import { CannotOpen, type Secret } from '#vault';
 import { LRUCache } from 'lru-cache';
@@ -39,6 +40,8 @@ export class ClientNotLoaded extends Error {
 
 /** Each reconciling, once a minute, confirms what is in memory; when two have failed to, it is loaded again. */
 const unconfirmedMs = 150_000;
+/** What is in memory is waited for no longer. */
+const patienceMs = 1_000;
 const maxEntries = 200_000;
 
 interface Entry {
@@ -59,11 +62,14 @@ export class RenewableClients {
   async load(clientId: string): Promise<RenewableClient | undefined> {
     const cached = this.#cache.get(clientId);
     if (cached && this.clock.monotonic() - cached.confirmedAt < unconfirmedMs) return cached.client;
-    try {
-      const client = await this.loadClient(clientId);
+    const loading = this.loadClient(clientId).then((client) => {
       if (client) this.remember(client);
       else this.#cache.delete(clientId);
       return client;
+    });
+    try {
+      // A database that hangs must not use up the lease of a claim.
+      return await (cached ? Promise.race([loading, delay(patienceMs, cached.client)]) : loading);
     } catch (error) {
       if (cached) return cached.client;
       throw error instanceof CannotOpen ? error : new ClientNotLoaded({ cause: error });

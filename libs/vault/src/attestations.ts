@@ -23,6 +23,11 @@ export class Attestations {
     return { mac: macOf(this.ring.primary, statement), macKid: this.ring.primary.kid };
   }
 
+  /** By each key of the ring, the primary one first, on its own id. */
+  attestKeys(statementOf: (kid: string) => Statement): Attestation[] {
+    return this.ring.all().map((key) => ({ mac: macOf(key, statementOf(key.kid)), macKid: key.kid }));
+  }
+
   /** False too where the key is not in the ring any more. */
   holds(statement: Statement, { mac, macKid }: Attestation): boolean {
     const key = this.ring.find(macKid);

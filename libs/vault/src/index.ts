@@ -14,4 +14,4 @@ export {
 } from './key-material';
 export { InvalidKeyRing, KeyRing, newMasterKey } from './key-ring';
 export { Secret } from './secret';
-export { CannotOpen, type SealContext, Vault } from './vault';
+export { CannotOpen, type SealContext, sealedPrefix, Vault } from './vault';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import { KeyRing } from './key-ring';
 import { Secret } from './secret';
-import { CannotOpen, Vault } from './vault';
+import { CannotOpen, sealedPrefix, Vault } from './vault';
 
 const masterA = Buffer.alloc(32, 7).fill(1, 0, 3).toString('base64');
 const masterB = Buffer.alloc(32, 9).fill(2, 0, 3).toString('base64');
@@ -22,6 +22,14 @@ describe('Secret', () => {
 });
 
 describe('secrets at rest', () => {
+  it.each(['a', 'ab', 'abc'])('begin in a way that tells their master key, and no other: %s', async (kid) => {
+    const sealed = await new Vault(KeyRing.parse(`${kid}:${masterA}`)).seal(new Secret(canary), context);
+    expect(sealed.startsWith(sealedPrefix(kid))).toBe(true);
+    for (const other of ['a', 'ab', 'abc', 'abcd', 'b'].filter((name) => name !== kid)) {
+      expect(sealed.startsWith(sealedPrefix(other))).toBe(false);
+    }
+  });
+
   it('open to what was sealed, and read with the master key and any JOSE tool', async () => {
     const sealed = await vault.seal(new Secret(canary), context);
     expect(sealed).not.toContain(canary);

@@ -112,6 +112,13 @@ export class Vault {
   }
 }
 
+/** How every value starts that `seal` made under that master key: so a database can be asked for them. */
+export function sealedPrefix(kid: string): string {
+  const head = Buffer.from(JSON.stringify({ alg, enc, kid, ctx: '[' }).slice(0, -2));
+  // Base64 of what stands in whole groups of three bytes does not hang on what follows: here, past the kid.
+  return head.toString('base64url', 0, head.length - (head.length % 3));
+}
+
 function canonical({ clientId, secretVersion, provider, tokenHost }: SealContext): string {
   return JSON.stringify([clientId, secretVersion, provider, tokenHost]);
 }

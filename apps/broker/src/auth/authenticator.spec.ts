@@ -39,12 +39,25 @@ describe('the authenticator', () => {
     expect(authenticator.identifyNow(authorization, 'eu')).toBeUndefined();
   });
 
-  it('goes by what it knew while the database hangs, and has one caller a second wait for that', async () => {
+  it('goes by what it knew while the database hangs, and after the first caller has no known one wait for it', async () => {
     await identify();
-    find = () => new Promise(() => undefined);
+    await authenticator.identify(authorization, 'us');
+    let answer: (value: typeof found | undefined) => void = () => undefined;
+    find = () => new Promise((resolve) => (answer = resolve));
     now = 1_000;
     expect(await identify()).toMatchObject({ principal: { name: 'reader' } });
     expect(authenticator.identifyNow(authorization, 'eu')).toMatchObject({ principal: { name: 'reader' } });
+    const soon = () => new Promise((resolve) => setImmediate(resolve, 'waited'));
+    for (now = 2_000; now < 10_000; now += 1_000) {
+      expect(await Promise.race([identify(), soon()])).toMatchObject({ principal: { name: 'reader' } });
+      const other = authenticator.identify(authorization, 'us');
+      expect(await Promise.race([other, soon()])).toMatchObject({ principal: { name: 'reader' } });
+    }
+    expect(asked).toHaveLength(4); // nor does it pile up questions
+    answer(undefined); // it is back, and what it says counts again
+    await soon();
+    expect(await identify()).not.toBeNull(); // of the other one it has not been told anything yet
+    expect(await authenticator.identify(authorization, 'us')).toBeNull();
   });
 
   it('goes by what it knew while the database errs, and lets in nobody whom it does not know', async () => {

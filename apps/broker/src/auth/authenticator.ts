@@ -38,6 +38,8 @@ export class Authenticator {
   readonly #unknown = new LRUCache<string, Entry>({ max: maxUnknown });
   readonly #checks = new Map<string, Promise<Entry>>();
   readonly #uses = new Map<string, Date>();
+  /** The database let somebody wait in vain, and has answered nothing since. */
+  #silent = false;
 
   constructor(
     private readonly access: Access,
@@ -63,8 +65,12 @@ export class Authenticator {
     const before = this.#known.get(id);
     const checking = this.#checks.get(id) ?? this.#check(id);
     if (!before) return this.#judge(key, (await checking).found);
-    const after = await Promise.race([checking.catch(() => before), delay(patienceMs, before)]);
-    // No answer: what was known holds for another second, so that only one caller in it has to wait.
+    // While it is silent no known caller waits for it: the check goes on by itself, and its end tells.
+    const answered = checking.catch(() => before);
+    const inTime = this.#silent ? before : await Promise.race([answered, delay(patienceMs)]);
+    if (inTime === undefined) this.#silent = true;
+    const after = inTime ?? before;
+    // No answer: what was known holds for another second.
     if (after === before) before.checkedAt = this.monotonic();
     return this.#judge(key, after.found);
   }
@@ -83,6 +89,7 @@ export class Authenticator {
 
   /** Keys or grants have just been changed in this process: ask the database again before the next answer. */
   doubt(): void {
+    this.#silent = false;
     this.#unknown.clear();
     for (const entry of this.#known.values())
       entry.checkedAt = Math.min(entry.checkedAt, this.monotonic() - knownForMs);
@@ -97,6 +104,7 @@ export class Authenticator {
     const check = this.access
       .find(prefix, clientName)
       .then((found) => {
+        this.#silent = false;
         const entry: Entry = { checkedAt: this.monotonic(), ...(found && { found }) };
         if (found) this.#known.set(id, entry);
         else {

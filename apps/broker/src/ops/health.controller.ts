@@ -23,6 +23,7 @@ export class HealthController {
   @Get('health/ready')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
     const report = await this.readiness.report();
+    reply.raw.once('finish', () => this.readiness.wasTold(report));
     void reply.code(report.status === 'not_ready' ? 503 : 200);
     return report;
   }

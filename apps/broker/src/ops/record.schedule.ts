@@ -1,4 +1,4 @@
-import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Access, Clients } from '#registry';
 import { conditionOf, TokenService } from '#tokens';
@@ -9,12 +9,10 @@ import { ConditionRecorder } from './condition-recorder';
 import { HourRecorder } from './hour-recorder';
 
 const mendAtOnce = 1_000;
-/** The database may be what is away; the process has to end all the same. */
-const lastWordsMs = 1_500;
 
 /** What requests and renewals leave behind, written for many of them at once and never while they wait. */
 @Injectable()
-export class RecordSchedule implements BeforeApplicationShutdown {
+export class RecordSchedule {
   constructor(
     private readonly conditions: ConditionRecorder,
     private readonly breakers: BreakerRecorder,
@@ -38,11 +36,8 @@ export class RecordSchedule implements BeforeApplicationShutdown {
   }
 
   /** What was gathered since the last time; the renewals that were running have ended before. */
-  async beforeApplicationShutdown(): Promise<void> {
-    const written = Promise.all([this.recordConditions(), this.recordHours(), this.recordUses()]);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, lastWordsMs)));
-    await Promise.race([written, late]).finally(() => clearTimeout(timer));
+  async flush(): Promise<void> {
+    await Promise.all([this.recordConditions(), this.recordHours(), this.recordUses()]);
   }
 
   @Interval(10_000)

@@ -1,0 +1,210 @@
+import { startRedis } from '../test/harness/redis';
+import type { Fault } from './record';
+import type { Rig, SceneBroker } from './rig';
+
+const leaseMs = 15_500;
+
+/** What is injected, done and noted in one: with whom it touches, and what it may cost by what renewals promise. */
+export class Inject {
+  constructor(private readonly scene: Rig) {}
+
+  /** Notes a fault from now on; a row may add to what it explains. `end` notes its end. */
+  begin(what: string, fault: Partial<Fault> = {}): Fault {
+    const none = { clients: 'all', brokers: [], extraCalls: 0, delaysMs: 0, breaks: [], hindersQueue: false } as const;
+    const begun: Fault = { from: Date.now(), what, ...none, ...fault };
+    this.scene.record.faults.push(begun);
+    return begun;
+  }
+
+  end(fault: Fault): void {
+    fault.to = Date.now();
+  }
+
+  /** A fault that is over at once, and leaves its mark. */
+  once(what: string, fault: Partial<Fault> = {}): Fault {
+    const begun = this.begin(what, fault);
+    this.end(begun);
+    return begun;
+  }
+
+  // Brokers
+
+  async kill(broker: SceneBroker): Promise<void> {
+    const died = this.begin(`kill -9 of broker ${broker.index}`, {
+      ...{ brokers: [broker.index], extraCalls: 1, delaysMs: leaseMs },
+    });
+    this.scene.record.brokers[broker.index]!.endedAt = Date.now();
+    await broker.running.kill('SIGKILL');
+    this.end(died);
+  }
+
+  /** SIGTERM, and its end; answers with its exit code. */
+  async terminate(broker: SceneBroker): Promise<number | null> {
+    const left = this.begin(`SIGTERM of broker ${broker.index}`, { brokers: [broker.index] });
+    this.scene.record.brokers[broker.index]!.endedAt = Date.now();
+    const code = await broker.running.kill('SIGTERM');
+    this.end(left);
+    return code;
+  }
+
+  async freeze(broker: SceneBroker): Promise<Fault> {
+    const frozen = this.begin(`SIGSTOP of broker ${broker.index}`, {
+      ...{ brokers: [broker.index], extraCalls: 1, delaysMs: leaseMs },
+    });
+    broker.frozen = true;
+    await broker.running.kill('SIGSTOP');
+    return frozen;
+  }
+
+  async thaw(broker: SceneBroker, frozen: Fault): Promise<void> {
+    await broker.running.kill('SIGCONT');
+    broker.frozen = false;
+    this.end(frozen);
+  }
+
+  /** Blocks the event loop of a `controlled` broker for so long; returns when it has begun. */
+  async block(broker: SceneBroker, blockMs: number): Promise<Fault> {
+    const blocked = this.begin(`event loop of broker ${broker.index} blocked`, {
+      ...{ brokers: [broker.index], extraCalls: 1, delaysMs: leaseMs },
+    });
+    await this.control(broker).tell(broker.running.pid, { blockMs });
+    blocked.to = Date.now() + blockMs;
+    return blocked;
+  }
+
+  /** Moves the wall clock of a `controlled` broker. What it told before, and whose claims it takes for dead, is another matter. */
+  async shiftClock(broker: SceneBroker, shiftMs: number): Promise<Fault> {
+    const shifted = this.begin(`clock of broker ${broker.index} moved by ${shiftMs / 1_000} s`, {
+      ...{ brokers: [broker.index], breaks: ['promises'] as const, extraCalls: Infinity },
+    });
+    await this.control(broker).tell(broker.running.pid, { shiftMs });
+    return shifted;
+  }
+
+  /** So that what stands still can be ended. */
+  async thawAll(): Promise<void> {
+    const ended = (index: number): boolean => this.scene.record.brokers[index]!.endedAt !== undefined;
+    await Promise.all(
+      this.scene.brokers.filter(({ index }) => !ended(index)).map(({ running }) => running.kill('SIGCONT')),
+    );
+    await this.scene.redis.kill('SIGCONT');
+  }
+
+  // Redis
+
+  async flushRedis(): Promise<Fault> {
+    await this.scene.queue.redis.flushall();
+    return this.once('FLUSHALL', { extraCalls: 1, delaysMs: 60_000 + leaseMs });
+  }
+
+  async flushScripts(): Promise<void> {
+    await this.scene.queue.redis.script('FLUSH');
+    this.once('SCRIPT FLUSH');
+  }
+
+  async killRedis(): Promise<Fault> {
+    const gone = this.#redisAway('Redis killed');
+    await this.scene.redis.kill('SIGKILL');
+    return gone;
+  }
+
+  /** On the same port, with nothing in it. */
+  async restartRedis(gone: Fault): Promise<void> {
+    this.scene.redis = await startRedis(this.scene.fleet.redis.port);
+    this.#redisBack(gone);
+  }
+
+  async freezeRedis(): Promise<Fault> {
+    const gone = this.#redisAway('SIGSTOP of Redis');
+    await this.scene.redis.kill('SIGSTOP');
+    return gone;
+  }
+
+  async thawRedis(gone: Fault): Promise<void> {
+    await this.scene.redis.kill('SIGCONT');
+    this.#redisBack(gone);
+  }
+
+  /** Of one broker, with a wire; `mendRedis` ends it. */
+  cutRedis(broker: SceneBroker, how: 'cut' | 'hold'): Fault {
+    const cut = this.begin(`connection of broker ${broker.index} to Redis ${how}`, {
+      ...{ extraCalls: 1, delaysMs: leaseMs },
+    });
+    broker.redis![how]();
+    return cut;
+  }
+
+  mendRedis(broker: SceneBroker, cut: Fault): void {
+    broker.redis!.mend();
+    this.end(cut);
+  }
+
+  // The provider, and what admins do
+
+  /** Modes of the simulator, for these clients or for all, in place of those that were on. `endModes` takes them away. */
+  async modes(clients: string[] | 'all', modes: object): Promise<Fault> {
+    const misbehaves = this.begin(`provider: ${JSON.stringify(modes)}`, { clients, extraCalls: 1 });
+    for (const path of this.#modePaths(clients)) await this.scene.fleet.control('PUT', path, modes);
+    return misbehaves;
+  }
+
+  async endModes(misbehaves: Fault): Promise<void> {
+    for (const path of this.#modePaths(misbehaves.clients)) await this.scene.fleet.control('DELETE', path);
+    this.end(misbehaves);
+    // The longest pause of a backoff that doubles, each of its pauses drawn from the upper three quarters.
+    misbehaves.delaysMs = Math.min(4 * (misbehaves.to! - misbehaves.from) + 2_000, 300_000);
+  }
+
+  /** At the provider and then, tried first, at the broker. */
+  async rotate(name: string): Promise<void> {
+    const client = this.scene.client(name);
+    const rotated = this.begin(`secret of ${name} rotated`, { clients: [name], extraCalls: 1, delaysMs: 2_000 });
+    const secret = `secret-${client.rotations.length + 2}-of-${name}`;
+    const rotation: (typeof client.rotations)[number] = { provider: Date.now() };
+    client.rotations.push(rotation);
+    await this.scene.fleet.control('PUT', `/clients/${client.key}`, { secret });
+    const inputs = { base_url: this.scene.fleet.simulator.url, key: client.key, secret };
+    await this.scene.mustAdmin('PATCH', `/v1/clients/${name}`, { inputs }, { 'if-match': '*' });
+    rotation.answered = Date.now();
+    this.end(rotated);
+  }
+
+  async remove(name: string): Promise<void> {
+    this.scene.client(name).inactive.push({ from: Date.now() });
+    await this.scene.mustAdmin('DELETE', `/v1/clients/${name}`);
+  }
+
+  async disable(name: string): Promise<void> {
+    this.scene.client(name).inactive.push({ from: Date.now() });
+    await this.scene.mustAdmin('POST', `/v1/clients/${name}/disable`);
+  }
+
+  async enable(name: string): Promise<void> {
+    const enabled = this.begin(`${name} enabled`, { clients: [name], extraCalls: 1 });
+    await this.scene.mustAdmin('POST', `/v1/clients/${name}/enable`);
+    this.scene.client(name).inactive.at(-1)!.to = Date.now();
+    this.end(enabled);
+  }
+
+  #redisAway(what: string): Fault {
+    return this.begin(what, { extraCalls: 1, delaysMs: 60_000 + leaseMs, hindersQueue: true });
+  }
+
+  #redisBack(gone: Fault): void {
+    this.end(gone);
+    // Meanwhile each process asks for itself what its readers need.
+    const { record } = this.scene;
+    const shortest = Math.min(...record.clients.map(({ lifeSeconds }) => lifeSeconds * 1_000));
+    gone.extraCalls += record.brokers.length * Math.ceil((gone.to! - gone.from) / (0.6 * shortest));
+  }
+
+  #modePaths(clients: Fault['clients']): string[] {
+    if (clients === 'all') return ['/modes'];
+    return clients.map((name) => `/clients/${this.scene.client(name).key}/modes`);
+  }
+
+  private control(broker: SceneBroker): NonNullable<SceneBroker['control']> {
+    if (!broker.control) throw new Error(`broker ${broker.index} has to be started with \`controlled: true\``);
+    return broker.control;
+  }
+}

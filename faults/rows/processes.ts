@@ -1,0 +1,242 @@
+import { expect, type Row, seconds } from '../row';
+import type { Scene } from '../scene';
+import { callAfter, underWay } from './steps';
+
+const leaseMs = 15_500;
+
+/** A broker that answers admins and services, and leaves the renewing to others. */
+const servesOnly = { env: { ROLES: 'serve' } };
+
+async function late(scene: Scene, stop: () => Promise<() => Promise<void>>): Promise<string> {
+  const slow = scene.brokers[0]!;
+  const goOn = await stop();
+  await scene.addBroker();
+  const [first] = await scene.calls('eu');
+  const second = await callAfter(scene, 'eu', first!.at);
+  await scene.until(
+    'the other broker serves',
+    () => scene.reader.read('eu', 1),
+    ({ status }) => status === 200,
+  );
+  await goOn();
+  const heard = (): string | undefined => /token discarded|renewal failed|fenced/.exec(slow.running.output())?.[0];
+  const said = await scene.until('the late worker gives up', heard, (word) => word !== undefined);
+  const reads = [await scene.reader.read('eu', 0), await scene.reader.read('eu', 1)];
+  expect(
+    reads.every(({ status }) => status === 200),
+    `read afterwards: ${reads.map(({ status }) => status).join()}`,
+  );
+  expect(reads[0]!.token === reads[1]!.token, 'the late answer replaced the later one');
+  return `taken over after ${seconds(second - first!.at)}; the late worker: ${said}`;
+}
+
+export const processRows: Row[] = [
+  {
+    number: 1,
+    inject: 'kill -9 a worker after its claim',
+    expected: 'renewed in <= 15.5 s; one provider call in all',
+    run: async (scene) => {
+      const { wire, baseUrl } = await scene.providerWire();
+      const dies = await scene.addBroker();
+      wire.hold(); // claimed, and the provider has not heard of it
+      await scene.addClient('eu', { verify: false, baseUrl });
+      await scene.until(
+        'it asks',
+        () => wire.swallowed,
+        (count) => count > 0,
+      );
+      await scene.addBroker();
+      await scene.inject.kill(dies);
+      const killedAt = Date.now();
+      wire.mend();
+      const tookMs = (await callAfter(scene, 'eu', 0)) - killedAt;
+      await scene.until(
+        'served',
+        () => scene.reader.read('eu', 1),
+        ({ status }) => status === 200,
+      );
+      const { length } = await scene.calls('eu');
+      expect(tookMs <= leaseMs, `renewed after ${seconds(tookMs)}`);
+      expect(length === 1, `${length} calls`);
+      return `renewed after ${seconds(tookMs)}; 1 call`;
+    },
+  },
+  {
+    number: 2,
+    inject: 'kill -9 after the provider answered, before commit',
+    expected: '<= 1 extra call',
+    run: async (scene) => {
+      const dies = await scene.addBroker({ wires: ['redis'] });
+      await underWay(scene, 'eu', { latencyMs: 1_000, lifeSeconds: 60 });
+      const cut = scene.inject.cutRedis(dies, 'hold');
+      cut.extraCalls = 0; // the kill alone may cost one
+      await scene.until(
+        'the provider answers',
+        () => scene.calls('eu'),
+        ([call]) => call!.outcome === 'issued',
+      );
+      await scene.inject.kill(dies);
+      const killedAt = Date.now();
+      scene.inject.mendRedis(dies, cut);
+      await scene.addBroker();
+      const tookMs = (await callAfter(scene, 'eu', killedAt)) - killedAt;
+      await scene.until(
+        'served',
+        () => scene.reader.read('eu', 1),
+        ({ status }) => status === 200,
+      );
+      const { length } = await scene.calls('eu');
+      expect(tookMs <= leaseMs, `renewed after ${seconds(tookMs)}`);
+      expect(length <= 2, `${length} calls`);
+      return `renewed after ${seconds(tookMs)}; ${length - 1} extra call`;
+    },
+  },
+  {
+    number: 3,
+    inject: 'SIGSTOP until another has renewed, then resume',
+    expected: 'late commit fenced',
+    run: async (scene) => {
+      const slow = await scene.addBroker();
+      await underWay(scene, 'eu', { latencyMs: 1_000, lifeSeconds: 60 });
+      return late(scene, async () => {
+        const frozen = await scene.inject.freeze(slow);
+        return () => scene.inject.thaw(slow, frozen);
+      });
+    },
+  },
+  {
+    number: 4,
+    inject: 'event loop blocked 20 s',
+    expected: 'late commit fenced',
+    run: async (scene) => {
+      const slow = await scene.addBroker({ controlled: true });
+      await underWay(scene, 'eu', { latencyMs: 1_000, lifeSeconds: 60 });
+      return late(scene, async () => {
+        const blocked = await scene.inject.block(slow, 20_000);
+        return () => scene.pass(Math.max(0, blocked.to! - Date.now()));
+      });
+    },
+  },
+  {
+    number: 5,
+    inject: 'SIGTERM in mid-renewal',
+    expected: 'drained <= 10 s; unstarted claims given back',
+    run: async (scene) => {
+      await scene.addBroker(servesOnly);
+      const leaves = await scene.addBroker({ wires: ['postgres'] });
+      await underWay(scene, 'slow', { latencyMs: 7_000, lifeSeconds: 60 });
+      leaves.postgres!.hold(); // what it claims from now on it cannot begin, since it does not know the inputs
+      await scene.addClient('waits', { verify: false, lifeSeconds: 60 });
+      await scene.until(
+        'it wants to load the client that it claimed',
+        () => leaves.postgres!.swallowed,
+        (count) => count > 0,
+      );
+      await scene.addBroker();
+      const toldAt = Date.now();
+      const code = await scene.inject.terminate(leaves);
+      const drainedMs = Date.now() - toldAt;
+      const givenBackMs = (await callAfter(scene, 'waits', 0)) - toldAt;
+      await scene.until(
+        'served',
+        () => scene.reader.read('slow', 0),
+        ({ status }) => status === 200,
+      );
+      const calls = (await scene.calls('slow')).length;
+      expect(code === 0 && drainedMs <= 10_000, `ended with ${code} after ${seconds(drainedMs)}`);
+      expect(calls === 1, `${calls} calls for what was under way`);
+      expect(givenBackMs <= 5_000, `what it had not begun was renewed ${seconds(givenBackMs)} after the signal`);
+      return `drained in ${seconds(drainedMs)}; the unstarted claim was taken up after ${seconds(givenBackMs)}`;
+    },
+  },
+  {
+    number: 6,
+    inject: 'replicas 1 -> 4 -> 1',
+    expected: 'call count unchanged',
+    run: async (scene) => {
+      await scene.addBroker();
+      const names = Array.from({ length: 8 }, (_, index) => `c${index}`);
+      for (const name of names) await scene.addClient(name);
+      scene.reader.start(names, [0], 100);
+      const callsInPhase = async (): Promise<number> => {
+        const count = async (): Promise<number> =>
+          (await Promise.all(names.map((name) => scene.calls(name)))).flat().length;
+        const before = await count();
+        await scene.pass(12_000);
+        return (await count()) - before;
+      };
+      const phases = [await callsInPhase()];
+      await scene.addBrokers(3);
+      scene.reader.start(names, [1, 2, 3], 100);
+      phases.push(await callsInPhase());
+      for (const broker of scene.brokers.slice(1)) await scene.inject.terminate(broker);
+      phases.push(await callsInPhase());
+      // 12 s hold 3 renewals of a life of 6 s, two or four where one falls on an end; no early call is what I2 asks.
+      const fit = phases.every((calls) => calls >= 2 * names.length && calls <= 4 * names.length);
+      expect(fit, `calls in 12 s of each phase: ${phases.join(', ')}`);
+      return `calls in 12 s: ${phases.join(', ')}; none was early`;
+    },
+  },
+  {
+    number: 7,
+    inject: 'all replicas down until every renewal is due',
+    expected: 'catch-up under quota; nothing expired is served',
+    run: async (scene) => {
+      await scene.addBrokers(2);
+      await scene.define('counted', { quota: { requests: 5, per_s: 4 } });
+      const names = Array.from({ length: 8 }, (_, index) => `c${index}`);
+      for (const name of names) await scene.addClient(name, { provider: 'counted', lifeSeconds: 20, verify: false });
+      const hasCalls = async (since: number): Promise<boolean> =>
+        (await Promise.all(names.map((name) => scene.calls(name)))).every((calls) =>
+          calls.some(({ at, outcome }) => at > since && outcome === 'issued'),
+        );
+      await scene.until(
+        'all have a token',
+        () => hasCalls(0),
+        (all) => all,
+      );
+      const gone = scene.inject.begin('no broker at all');
+      for (const broker of scene.brokers) await scene.inject.kill(broker);
+      await scene.pass(13_000);
+      await scene.addBrokers(2);
+      scene.inject.end(gone);
+      const backAt = Date.now();
+      scene.reader.start(names, [2, 3], 50);
+      await scene.until(
+        'all are renewed',
+        () => hasCalls(backAt),
+        (all) => all,
+        60_000,
+      );
+      return `all 8 renewed in ${seconds(Date.now() - backAt)} at 5 in 4 s`;
+    },
+  },
+  {
+    number: 8,
+    inject: 'all replicas down past expiry',
+    expected: '503, then recovery by demand first',
+    run: async (scene) => {
+      await scene.addBrokers(2);
+      for (const name of ['read', 'unread']) await scene.addClient(name);
+      scene.reader.start(['read'], [0, 1], 50);
+      await scene.pass(1_000);
+      const gone = scene.inject.begin('no broker that renews', { extraCalls: 1 });
+      for (const broker of scene.brokers) await scene.inject.kill(broker);
+      await scene.pass(7_000);
+      await scene.addBroker(servesOnly); // so that nothing but demand can bring a token
+      const [asked, backAt] = [await scene.reader.read('read', 2), Date.now()];
+      const recovered = await scene.until(
+        'the one that is asked for recovers',
+        () => scene.reader.read('read', 2),
+        ({ status }) => status === 200,
+      );
+      const unread = (await scene.calls('unread')).filter(({ at }) => at > backAt).length;
+      expect(unread === 0, 'something renewed the one that nobody asked for');
+      await scene.addBroker();
+      scene.inject.end(gone);
+      await callAfter(scene, 'unread', backAt);
+      const tookMs = recovered.receivedAt - asked.sentAt;
+      return `first answer ${asked.status}, token by demand after ${seconds(tookMs)}, the others once a worker was back`;
+    },
+  },
+];
