@@ -27,7 +27,7 @@ function healthy(): Record {
       });
     }
   }
-  const brokers = [1, 2].map((pid) => ({ pid, startedAt: start - 2_000, output: '' }));
+  const brokers = [1, 2].map((pid) => ({ pid, startedAt: start - 100_000, output: '' }));
   return { ...emptyRecord(), startedAt: start, endedAt: start + 20_000, brokers, clients: [client], tokens, answers };
 }
 
