@@ -24,8 +24,11 @@ export interface Span {
   to?: number;
 }
 
-/** What a fault may take away besides its own time: `promises`, tokens that were told to live longer; `order` of generations. */
-export type Breakage = 'promises' | 'order';
+/**
+ * What a fault may take away beyond its own time: `promises`, what brokers told of a token's life; the `order` of
+ * generations; `quotas`, what is known of the requests made before.
+ */
+export type Breakage = 'promises' | 'order' | 'quotas';
 
 export interface Fault extends Span {
   what: string;
@@ -110,10 +113,5 @@ export const touchesClient = ({ clients }: Fault, name: string): boolean => clie
 export const overlaps = (span: Span, from: number, to: number): boolean =>
   span.from <= to && (span.to ?? Infinity) >= from;
 
-/** Successful requests: the provider issued a token, or repeated one, whether or not its answer arrived. */
-export const gotToken = (outcome: string | null): boolean =>
-  outcome !== null && !failing.has(outcome) && !outcome.startsWith('status_');
-
-const failing = new Set([
-  ...['silence', 'reset_before_headers', 'outage', 'throttle', 'html_200', 'empty_200', 'errors_in_200', 'refused'],
-]);
+/** Requests that brought their asker a token, as far as the provider knows. */
+export const gotToken = (outcome: string | null): boolean => outcome === 'issued' || outcome === 'same_token';

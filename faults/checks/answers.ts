@@ -62,6 +62,9 @@ export function rotationsHold({ answers, tokens, clients }: Record): Violation[]
   });
 }
 
+/** What the database said of a key and a client holds for so long: enabled again, it may still be told to be disabled. */
+const knownForMs = 1_500;
+
 interface Promised {
   until: number;
   by: Answer;
@@ -91,7 +94,7 @@ export function goodTokensAreServed(record: Record): Violation[] {
         const since = promised.by.sentAt;
         const ended = brokers[broker]!.endedAt;
         if (ended !== undefined && receivedAt >= ended) continue;
-        if (inactive.get(client)?.some((span) => overlaps(span, sentAt, receivedAt))) continue;
+        if (inactive.get(client)?.some((span) => overlaps(span, sentAt - knownForMs, receivedAt))) continue;
         if (faults.some((fault) => excuses(fault, answer, since))) continue;
         const why = [status, answer.code, answer.reason].filter(Boolean).join(' ');
         const left = promised.until - receivedAt;
