@@ -54,6 +54,13 @@ export interface BrokerLife {
   output: string;
 }
 
+/** A request for a token, as the provider saw it. */
+export interface Call {
+  at: number;
+  outcome: string | null;
+  ended_at: number | null;
+}
+
 export interface ClientLife {
   name: string;
   /** Of the row in PostgreSQL, and so in the queue. */
@@ -69,7 +76,7 @@ export interface ClientLife {
   inactive: Span[];
   rotations: { provider: number; answered?: number }[];
   /** Filled in at the end, from the provider. */
-  calls: { at: number; outcome: string | null }[];
+  calls: Call[];
   issued: { issued_at: number; expires_at: number }[];
 }
 
@@ -96,6 +103,8 @@ export interface Record {
   faults: Fault[];
   /** When active clients were seen to be missing from the queue; absent `to`: to the end. */
   absences: (Span & { client: string })[];
+  /** When the machine was too busy even for the harness: nothing was quick then. */
+  stalls: (Span & { to: number })[];
   /** Lines of the row's own. */
   notes: { at: number; text: string }[];
 }
@@ -104,7 +113,7 @@ export function emptyRecord(): Record {
   const startedAt = Date.now();
   return {
     ...{ startedAt, endedAt: 0, brokers: [], clients: [], answers: [] },
-    ...{ tokens: [], faults: [], absences: [], notes: [] },
+    ...{ tokens: [], faults: [], absences: [], stalls: [], notes: [] },
   };
 }
 

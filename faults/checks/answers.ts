@@ -75,7 +75,7 @@ interface Promised {
  * and for the time that it told every other answer is wrong, unless a fault of that broker itself explains it.
  */
 export function goodTokensAreServed(record: Record): Violation[] {
-  const { answers, faults, clients, brokers } = record;
+  const { answers, faults, clients, brokers, stalls } = record;
   const inactive = new Map(clients.map((client) => [client.name, client.inactive]));
   return eachPair(
     answers,
@@ -96,6 +96,7 @@ export function goodTokensAreServed(record: Record): Violation[] {
         if (ended !== undefined && receivedAt >= ended) continue;
         if (inactive.get(client)?.some((span) => overlaps(span, sentAt - knownForMs, receivedAt))) continue;
         if (faults.some((fault) => excuses(fault, answer, since))) continue;
+        if (status === 0 && stalls.some((span) => overlaps(span, sentAt, receivedAt))) continue;
         const why = [status, answer.code, answer.reason].filter(Boolean).join(' ');
         const left = promised.until - receivedAt;
         const what = `broker ${broker} answered ${why} for ${client}, whose token was good for ${left} ms more`;

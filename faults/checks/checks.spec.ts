@@ -4,13 +4,15 @@ import { violationsOf } from './all';
 const start = 1_800_000_000_000;
 const renewals = [0, 4_000, 8_000, 12_000, 16_000];
 
+const call = (at: number, outcome = 'issued') => ({ at: start + at, outcome, ended_at: start + at + 10 });
+
 /** Two brokers, a client of 6 s, and a reader at each broker for 20 s, in which nothing went wrong. */
 function healthy(): Record {
   const issued = renewals.map((at) => ({ issued_at: start + at + 10, expires_at: start + at + 6_010 }));
   const client = {
     ...{ name: 'eu', id: 'id-of-eu', key: 'key-of-eu', lifeSeconds: 6, untruthful: false, registeredAt: start },
     ...{ inactive: [], rotations: [], issued },
-    calls: renewals.map((at) => ({ at: start + at, outcome: 'issued' })),
+    calls: renewals.map((at) => call(at)),
   };
   const tokens = issued.map(({ issued_at, expires_at }, index) => ({
     ...{ value: `token-${index}`, client: 'eu', issuedAt: issued_at, expiresAt: expires_at },
@@ -43,8 +45,6 @@ const refuseAt = (record: Record, index: number): void => {
     ...{ sentAt, receivedAt, broker, client, status: 503, code: 'token_unavailable', reason: 'renewing' },
   };
 };
-
-const call = (at: number, outcome = 'issued') => ({ at: start + at, outcome });
 
 test('a record in which nothing went wrong passes', () => {
   expect(violationsOf(healthy())).toEqual([]);
