@@ -3,6 +3,11 @@ import type { Fault } from './record';
 import type { Rig, SceneBroker } from './rig';
 
 const leaseMs = 15_500;
+/** A request that is not answered. */
+const requestMs = 8_000;
+
+/** The longest pause of a backoff that doubles, each of its pauses drawn from the upper three quarters. */
+const backoffMs = ({ from, to = from }: Fault): number => Math.min(4 * (to - from) + 2_000, 300_000);
 
 /** What is injected, done and noted in one: with whom it touches, and what it may cost by what renewals promise. */
 export class Inject {
@@ -81,6 +86,12 @@ export class Inject {
     return shifted;
   }
 
+  async endShift(broker: SceneBroker, shifted: Fault): Promise<void> {
+    await this.control(broker).tell(broker.running.pid, {});
+    this.end(shifted);
+    shifted.delaysMs = leaseMs;
+  }
+
   /** So that what stands still can be ended. */
   async thawAll(): Promise<void> {
     const ended = (index: number): boolean => this.scene.record.brokers[index]!.endedAt !== undefined;
@@ -94,7 +105,7 @@ export class Inject {
 
   async flushRedis(): Promise<Fault> {
     await this.scene.queue.redis.flushall();
-    return this.once('FLUSHALL', { extraCalls: 1, delaysMs: 60_000 + leaseMs });
+    return this.once('FLUSHALL', { extraCalls: 1, delaysMs: 60_000 + leaseMs, breaks: ['quotas'] });
   }
 
   async flushScripts(): Promise<void> {
@@ -103,7 +114,7 @@ export class Inject {
   }
 
   async killRedis(): Promise<Fault> {
-    const gone = this.#redisAway('Redis killed');
+    const gone = this.#redisAway('Redis killed', ['quotas']);
     await this.scene.redis.kill('SIGKILL');
     return gone;
   }
@@ -125,8 +136,8 @@ export class Inject {
     this.#redisBack(gone);
   }
 
-  /** Of one broker, with a wire; `mendRedis` ends it. */
-  cutRedis(broker: SceneBroker, how: 'cut' | 'hold'): Fault {
+  /** Of one broker, with a wire; `mendRedis` ends it. After `hush` new connections work. */
+  cutRedis(broker: SceneBroker, how: 'cut' | 'hold' | 'hush'): Fault {
     const cut = this.begin(`connection of broker ${broker.index} to Redis ${how}`, {
       ...{ extraCalls: 1, delaysMs: leaseMs },
     });
@@ -137,6 +148,23 @@ export class Inject {
   mendRedis(broker: SceneBroker, cut: Fault): void {
     broker.redis!.mend();
     this.end(cut);
+    this.#mintedAlone(cut, 1);
+  }
+
+  // PostgreSQL
+
+  /** For every broker that is there now, each with a wire. */
+  cutPostgres(): Fault {
+    const cut = this.begin('PostgreSQL cut off', { extraCalls: 1 });
+    for (const { postgres } of this.scene.brokers) postgres?.cut();
+    return cut;
+  }
+
+  mendPostgres(cut: Fault): void {
+    for (const { postgres } of this.scene.brokers) postgres?.mend();
+    this.end(cut);
+    // Whoever claimed a client that he did not know had to put it off.
+    cut.delaysMs = backoffMs(cut);
   }
 
   // The provider, and what admins do
@@ -144,15 +172,14 @@ export class Inject {
   /** Modes of the simulator, for these clients or for all, in place of those that were on. `endModes` takes them away. */
   async modes(clients: string[] | 'all', modes: object): Promise<Fault> {
     const misbehaves = this.begin(`provider: ${JSON.stringify(modes)}`, { clients, extraCalls: 1 });
-    for (const path of this.#modePaths(clients)) await this.scene.fleet.control('PUT', path, modes);
+    await this.#setModes(clients, modes);
     return misbehaves;
   }
 
   async endModes(misbehaves: Fault): Promise<void> {
-    for (const path of this.#modePaths(misbehaves.clients)) await this.scene.fleet.control('DELETE', path);
+    await this.#setModes(misbehaves.clients, {});
     this.end(misbehaves);
-    // The longest pause of a backoff that doubles, each of its pauses drawn from the upper three quarters.
-    misbehaves.delaysMs = Math.min(4 * (misbehaves.to! - misbehaves.from) + 2_000, 300_000);
+    misbehaves.delaysMs = backoffMs(misbehaves) + requestMs;
   }
 
   /** At the provider and then, tried first, at the broker. */
@@ -186,21 +213,26 @@ export class Inject {
     this.end(enabled);
   }
 
-  #redisAway(what: string): Fault {
-    return this.begin(what, { extraCalls: 1, delaysMs: 60_000 + leaseMs, hindersQueue: true });
+  #redisAway(what: string, breaks: Fault['breaks'] = []): Fault {
+    return this.begin(what, { extraCalls: 1, delaysMs: 60_000 + leaseMs, hindersQueue: true, breaks });
   }
 
   #redisBack(gone: Fault): void {
     this.end(gone);
-    // Meanwhile each process asks for itself what its readers need.
-    const { record } = this.scene;
-    const shortest = Math.min(...record.clients.map(({ lifeSeconds }) => lifeSeconds * 1_000));
-    gone.extraCalls += record.brokers.length * Math.ceil((gone.to! - gone.from) / (0.6 * shortest));
+    this.#mintedAlone(gone, this.scene.record.brokers.length);
   }
 
-  #modePaths(clients: Fault['clients']): string[] {
-    if (clients === 'all') return ['/modes'];
-    return clients.map((name) => `/clients/${this.scene.client(name).key}/modes`);
+  /** While these were without Redis, each of them asked for itself for what its readers needed. */
+  #mintedAlone(gone: Fault, processes: number): void {
+    const shortest = Math.min(...this.scene.record.clients.map(({ lifeSeconds }) => lifeSeconds * 1_000));
+    gone.extraCalls += processes * Math.ceil((gone.to! - gone.from) / (0.6 * shortest));
+  }
+
+  async #setModes(clients: Fault['clients'], modes: object): Promise<void> {
+    const { control } = this.scene.fleet;
+    // Signing tokens would take the machine's time: see scene.ts.
+    if (clients === 'all') return void (await control('PUT', '/modes', { cheap_tokens: true, ...modes }));
+    await Promise.all(clients.map((name) => control('PUT', `/clients/${this.scene.client(name).key}/modes`, modes)));
   }
 
   private control(broker: SceneBroker): NonNullable<SceneBroker['control']> {

@@ -5,19 +5,24 @@ import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { provisionerVariable, runPidVariable } from '../test/harness/provisioned';
 import { startProvisioner } from '../test/harness/provisioner';
+import { perform } from './random/perform';
+import { describePlan, planOf } from './random/plan';
 import { type Play, play, type Result } from './run';
 import { resultTable } from './table';
 import { rows } from './rows/all';
 
-const usage = `npm run faults -- [--row 9]... [--jobs 2] [--keep FOLDER] [--json]
-  --row   only these rows of the matrix; all of them otherwise
-  --jobs  so many at a time, each on a rig and in a process of its own
-  --keep  writes down the records of those that pass, too`;
+const usage = `npm run faults -- [--row 9]... | [--random 20] [--seed 1], [--jobs 2] [--keep FOLDER] [--json]
+  --row     only these rows of the matrix; all of them otherwise
+  --random  in place of the rows: so many fleets, loads and schedules of faults, drawn from the seeds from --seed on
+  --jobs    so many at a time, each on a rig and in a process of its own
+  --keep    writes down the records of those that pass, too`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       row: { type: 'string', multiple: true, default: [] },
+      random: { type: 'string' },
+      seed: { type: 'string' },
       jobs: { type: 'string', default: String(Math.min(2, cpus().length)) },
       keep: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -25,9 +30,8 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return void console.log(usage);
-  const plays = rows.filter(({ number }) => values.row.length === 0 || values.row.includes(String(number))).map(asPlay);
-  const unknown = values.row.filter((number) => !rows.some((row) => String(row.number) === number));
-  if (unknown.length > 0) throw new Error(`--row ${unknown.join(', ')}: there is no such row\n${usage}`);
+  const { random, seed = random === undefined ? undefined : String(Date.now() % 1_000_000) } = values;
+  const plays = seed === undefined ? chosenRows(values.row) : seeded(Number(seed), Number(random ?? 1));
 
   // A process that was started for one of several finds what the first one has provided.
   const provisioner = process.env[provisionerVariable] ? undefined : await startProvisioner({ built: true });
@@ -37,9 +41,9 @@ async function main(): Promise<void> {
   }
   try {
     const one = plays.length === 1;
-    const perform = (each: Play): Promise<Result> => (one ? play(each, values.keep) : playApart(each, values.keep));
+    const playOne = (each: Play): Promise<Result> => (one ? play(each, values.keep) : playApart(each, values.keep));
     const results = await inTurn(plays, Number(values.jobs), async (each) => {
-      const result = await perform(each);
+      const result = await playOne(each);
       if (!values.json) console.error(`${result.pass ? 'pass' : 'FAIL'}  ${result.name}  ${result.seen}`);
       return result;
     });
@@ -52,7 +56,21 @@ async function main(): Promise<void> {
   }
 }
 
-const asPlay = ({ number, ...row }: (typeof rows)[number]): Play => ({ ...row, name: `row ${number}` });
+function chosenRows(numbers: string[]): Play[] {
+  const unknown = numbers.filter((number) => !rows.some((row) => String(row.number) === number));
+  if (unknown.length > 0) throw new Error(`--row ${unknown.join(', ')}: there is no such row\n${usage}`);
+  const chosen = rows.filter(({ number }) => numbers.length === 0 || numbers.includes(String(number)));
+  return chosen.map(({ number, ...row }) => ({ ...row, name: `row ${number}` }));
+}
+
+function seeded(first: number, count: number): Play[] {
+  if (!Number.isInteger(first) || !(count > 0)) throw new Error(`--seed and --random are whole numbers\n${usage}`);
+  return Array.from({ length: count }, (_, index) => {
+    const plan = planOf(first + index);
+    const expected = `every invariant holds; again with npm run faults -- --seed ${plan.seed}`;
+    return { name: `seed ${plan.seed}`, inject: describePlan(plan), expected, run: (scene) => perform(scene, plan) };
+  });
+}
 
 /** In a process of its own: what hangs or falls there takes nothing with it, and two of them use two cores. */
 async function playApart(each: Play, keepIn: string | undefined): Promise<Result> {

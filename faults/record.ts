@@ -24,8 +24,11 @@ export interface Span {
   to?: number;
 }
 
-/** What a fault may take away besides its own time: `promises`, tokens that were told to live longer; `order` of generations. */
-export type Breakage = 'promises' | 'order';
+/**
+ * What a fault may take away beyond its own time: `promises`, what brokers told of a token's life; the `order` of
+ * generations; `quotas`, what is known of the requests made before.
+ */
+export type Breakage = 'promises' | 'order' | 'quotas';
 
 export interface Fault extends Span {
   what: string;
@@ -51,6 +54,13 @@ export interface BrokerLife {
   output: string;
 }
 
+/** A request for a token, as the provider saw it. */
+export interface Call {
+  at: number;
+  outcome: string | null;
+  ended_at: number | null;
+}
+
 export interface ClientLife {
   name: string;
   /** Of the row in PostgreSQL, and so in the queue. */
@@ -66,7 +76,7 @@ export interface ClientLife {
   inactive: Span[];
   rotations: { provider: number; answered?: number }[];
   /** Filled in at the end, from the provider. */
-  calls: { at: number; outcome: string | null }[];
+  calls: Call[];
   issued: { issued_at: number; expires_at: number }[];
 }
 
@@ -93,6 +103,8 @@ export interface Record {
   faults: Fault[];
   /** When active clients were seen to be missing from the queue; absent `to`: to the end. */
   absences: (Span & { client: string })[];
+  /** When the machine was too busy even for the harness: nothing was quick then. */
+  stalls: (Span & { to: number })[];
   /** Lines of the row's own. */
   notes: { at: number; text: string }[];
 }
@@ -101,7 +113,7 @@ export function emptyRecord(): Record {
   const startedAt = Date.now();
   return {
     ...{ startedAt, endedAt: 0, brokers: [], clients: [], answers: [] },
-    ...{ tokens: [], faults: [], absences: [], notes: [] },
+    ...{ tokens: [], faults: [], absences: [], stalls: [], notes: [] },
   };
 }
 
@@ -110,10 +122,5 @@ export const touchesClient = ({ clients }: Fault, name: string): boolean => clie
 export const overlaps = (span: Span, from: number, to: number): boolean =>
   span.from <= to && (span.to ?? Infinity) >= from;
 
-/** Successful requests: the provider issued a token, or repeated one, whether or not its answer arrived. */
-export const gotToken = (outcome: string | null): boolean =>
-  outcome !== null && !failing.has(outcome) && !outcome.startsWith('status_');
-
-const failing = new Set([
-  ...['silence', 'reset_before_headers', 'outage', 'throttle', 'html_200', 'empty_200', 'errors_in_200', 'refused'],
-]);
+/** Requests that brought their asker a token, as far as the provider knows. */
+export const gotToken = (outcome: string | null): boolean => outcome === 'issued' || outcome === 'same_token';

@@ -9,6 +9,7 @@ import { QueueWatch } from './queue-watch';
 import { Reader } from './reader';
 import { type ClientLife, emptyRecord, type Record } from './record';
 import type { RedisWithClock } from './redis-clock';
+import { watchStalls } from './stall-watch';
 
 export interface BrokerOptions {
   env?: { [name: string]: string };
@@ -49,6 +50,7 @@ export class Rig {
   readonly queue: QueueWatch;
   /** Changes when a row restarts it. */
   redis: PrivateRedis;
+  readonly #unwatch = watchStalls(this.record);
   #key = '';
   #begun = 0;
   #ready: Promise<void> | undefined;
@@ -199,6 +201,7 @@ export class Rig {
   async finish(): Promise<Record> {
     await this.reader.stop();
     await this.queue.stop();
+    this.#unwatch();
     const { record } = this;
     record.endedAt = Date.now();
     for (const client of record.clients) {

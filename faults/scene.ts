@@ -18,7 +18,7 @@ export class Scene extends Rig {
     const clock = redisClock && (await startRedisWithClock());
     await provisioned('build');
     // A process of its own: what readers cost here must not slow down the provider.
-    const { url, stop } = await startProgram('apps/simulator/src/main.js', { PORT: '0' });
+    const { url, stop } = await startProgram('apps/simulator/src/main.js', { PORT: '0', CHEAP_TOKENS: '1' });
     const own = { simulator: { url, close: stop }, ...(clock && { redis: clock.redis }) };
     return new Scene(await startFleet(0, {}, own), clock);
   }

@@ -62,6 +62,9 @@ export function rotationsHold({ answers, tokens, clients }: Record): Violation[]
   });
 }
 
+/** What the database said of a key and a client holds for so long: enabled again, it may still be told to be disabled. */
+const knownForMs = 1_500;
+
 interface Promised {
   until: number;
   by: Answer;
@@ -72,7 +75,7 @@ interface Promised {
  * and for the time that it told every other answer is wrong, unless a fault of that broker itself explains it.
  */
 export function goodTokensAreServed(record: Record): Violation[] {
-  const { answers, faults, clients, brokers } = record;
+  const { answers, faults, clients, brokers, stalls } = record;
   const inactive = new Map(clients.map((client) => [client.name, client.inactive]));
   return eachPair(
     answers,
@@ -91,8 +94,9 @@ export function goodTokensAreServed(record: Record): Violation[] {
         const since = promised.by.sentAt;
         const ended = brokers[broker]!.endedAt;
         if (ended !== undefined && receivedAt >= ended) continue;
-        if (inactive.get(client)?.some((span) => overlaps(span, sentAt, receivedAt))) continue;
+        if (inactive.get(client)?.some((span) => overlaps(span, sentAt - knownForMs, receivedAt))) continue;
         if (faults.some((fault) => excuses(fault, answer, since))) continue;
+        if (status === 0 && stalls.some((span) => overlaps(span, sentAt, receivedAt))) continue;
         const why = [status, answer.code, answer.reason].filter(Boolean).join(' ');
         const left = promised.until - receivedAt;
         const what = `broker ${broker} answered ${why} for ${client}, whose token was good for ${left} ms more`;

@@ -1,4 +1,4 @@
-import { type ClientLife, gotToken, overlaps, type Record, touchesClient } from '../record';
+import { type Call, type ClientLife, gotToken, overlaps, type Record, touchesClient } from '../record';
 import { slackMs, type Violation } from './violation';
 
 /** Renewals are planned between these shares of a token's life. */
@@ -30,13 +30,20 @@ export function callsAreFew(record: Record): Violation[] {
 }
 
 /** Calls that got a token although the one before them was not due for renewal yet. */
-export function earlyCalls({ calls, lifeSeconds }: ClientLife): { from: number; at: number }[] {
-  const good = calls.filter(({ outcome }) => gotToken(outcome)).map(({ at }) => at);
-  return good
-    .slice(1)
-    .map((at, index) => ({ from: good[index]!, at }))
-    .filter(({ from, at }) => at - from < earliestMs(lifeSeconds));
+function earlyCalls({ calls, lifeSeconds }: ClientLife): { from: number; at: number }[] {
+  const good = calls.filter(({ outcome }) => gotToken(outcome));
+  return (
+    good
+      .slice(1)
+      .map(({ at }, index) => ({ from: good[index]!.at, at, tookMs: tookMs(good[index]!) }))
+      // Who answers late may be given up: connecting, 2 s, is the shortest patience.
+      .filter((pair) => pair.tookMs < 2_000)
+      .filter(({ from, at }) => at - from < earliestMs(lifeSeconds))
+  );
 }
+
+/** From when the provider had the request to when it had answered. */
+const tookMs = ({ at, ended_at }: Call): number => (ended_at === null ? Infinity : ended_at - at);
 
 function earliestMs(lifeSeconds: number): number {
   return Math.max(1, share.earliest * (lifeSeconds * 1_000 - roundingMs) - jitterMs);
@@ -61,17 +68,20 @@ export function noHotLoops({ clients, faults }: Record): Violation[] {
 }
 
 /** I4: a renewal is late by no more than what happened explains: a dead worker's lease, a fault's own time and its after-effects. */
-export function renewalsAreInTime({ clients, faults, endedAt }: Record): Violation[] {
+export function renewalsAreInTime({ clients, faults, stalls, endedAt }: Record): Violation[] {
   return clients.flatMap(({ name, calls, lifeSeconds, inactive, quota }): Violation[] => {
     if (quota) return []; // its clients wait for their turn
-    const good = calls.filter(({ outcome }) => gotToken(outcome)).map(({ at }) => at);
-    return good.flatMap((from, index): Violation[] => {
-      const to = good[index + 1] ?? endedAt;
+    const good = calls.filter(({ outcome }) => gotToken(outcome));
+    return good.flatMap((call, index): Violation[] => {
+      const [from, to] = [call.at, good[index + 1]?.at ?? endedAt];
       if (inactive.some((span) => overlaps(span, from, to))) return [];
       const touching = faults.filter((fault) => touchesClient(fault, name) && overlaps(after(fault), from, to));
       const forgiven = touching.reduce((sum, fault) => sum + lasted(fault, from, to) + fault.delaysMs, 0);
       const dueAfter = share.latest * lifeSeconds * 1_000;
-      const late = to - from - dueAfter - forgiven - slackMs;
+      const stalled = stalls
+        .filter((span) => overlaps(span, from, to))
+        .reduce((sum, span) => sum + span.to - span.from, 0);
+      const late = to - from - dueAfter - forgiven - stalled - tookMs(call) - slackMs;
       if (late <= 0) return [];
       const causes = touching.map(({ what }) => what).join(', ') || 'no fault';
       const what = `${name} was not renewed for ${to - from} ms, ${Math.round(late)} ms more than a life of ${lifeSeconds} s and ${causes} explain`;
@@ -91,12 +101,16 @@ function lasted(fault: Record['faults'][number], from: number, to: number): numb
 }
 
 /** I8: in no window of the quota are there more calls than it allows, over all clients that share it. */
-export function quotasHold({ clients }: Record): Violation[] {
+export function quotasHold({ clients, faults }: Record): Violation[] {
   const quotas = new Map(clients.flatMap(({ quota }) => (quota ? [[quota.name, quota] as const] : [])));
   return [...quotas.values()].flatMap(({ name, requests, windowSeconds }): Violation[] => {
     const sharing = clients.filter(({ quota }) => quota?.name === name);
     const at = sharing.flatMap(({ calls }) => calls.map((call) => call.at)).toSorted((a, b) => a - b);
-    const start = at.findIndex((from, index) => (at[index + requests] ?? Infinity) - from < windowSeconds * 1_000);
+    const forgotten = faults.filter(({ breaks }) => breaks.includes('quotas'));
+    const start = at.findIndex((from, index) => {
+      const to = at[index + requests] ?? Infinity;
+      return to - from < windowSeconds * 1_000 && !forgotten.some((fault) => overlaps(fault, from, to));
+    });
     if (start < 0) return [];
     const span = at[start + requests]! - at[start]!;
     const what = `${requests + 1} calls within ${span} ms, where ${name} allows ${requests} in ${windowSeconds} s`;

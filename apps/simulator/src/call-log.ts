@@ -6,6 +6,8 @@ export interface Call {
   at: number;
   /** What the caller got; null while the call is still in progress. */
   outcome: string | null;
+  /** When it got that; null until then. */
+  ended_at: number | null;
 }
 
 /** Counts calls and remembers the latest, so that a test can assert exactly how often and when it was asked. */
@@ -15,14 +17,15 @@ export class CallLog {
   private recent: Call[] = [];
 
   begin(at: number): Call {
-    const call: Call = { at, outcome: null };
+    const call: Call = { at, outcome: null, ended_at: null };
     this.total += 1;
     remember(this.recent, call);
     return call;
   }
 
-  finish(call: Call, outcome: string): void {
+  finish(call: Call, outcome: string, at: number): void {
     call.outcome = outcome;
+    call.ended_at = at;
     this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
   }
 

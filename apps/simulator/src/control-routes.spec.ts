@@ -19,8 +19,8 @@ describe('counts', () => {
       issued: 1,
       refused: 1,
       recent_calls: [
-        { at: start, outcome: 'issued' },
-        { at: start + 1000, outcome: 'refused' },
+        { at: start, outcome: 'issued', ended_at: start },
+        { at: start + 1000, outcome: 'refused', ended_at: start + 1000 },
       ],
       recent_tokens: [{ issued_at: start, expires_at: start + 300_000 }],
     });
@@ -41,7 +41,7 @@ describe('counts', () => {
 
   it('remember the latest 10,000 calls and go on counting', () => {
     const log = new CallLog();
-    for (let at = 0; at < 10_001; at += 1) log.finish(log.begin(at), 'issued');
+    for (let at = 0; at < 10_001; at += 1) log.finish(log.begin(at), 'issued', at);
     expect(log.counts()).toEqual({ calls: 10_001, outcomes: { issued: 10_001 } });
     expect([log.latest().length, log.latest()[0]!.at]).toEqual([10_000, 1]);
   });

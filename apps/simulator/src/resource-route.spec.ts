@@ -88,6 +88,6 @@ describe('the resource endpoint', () => {
     expect((await rig.use(token)).status).toBe(200);
     const { body } = await rig.control('GET', '/clients/acme');
     expect(body.resource.outcomes).toEqual({ outage: 1, truncated: 1, ok: 1 });
-    expect(body.recent_resource_calls[0]).toEqual({ at: start, outcome: 'outage' });
+    expect(body.recent_resource_calls[0]).toEqual({ at: start, outcome: 'outage', ended_at: start });
   });
 });

@@ -19,12 +19,12 @@ export function resourceRoute(app: FastifyInstance, world: World): void {
       const modes = layered(token?.client.resourceModes, world.resourceModes);
       const interrupted = await interrupt(modes, reply, world.now);
       if (interrupted) {
-        resourceCalls.finish(call, interrupted);
+        resourceCalls.finish(call, interrupted, world.now());
         return reply;
       }
       const { outcome, answer } = respond(request, token, world.now(), modes);
       const disfigured = await deliver(modes, reply, answer);
-      resourceCalls.finish(call, disfigured ?? outcome);
+      resourceCalls.finish(call, disfigured ?? outcome, world.now());
       return reply;
     });
   }

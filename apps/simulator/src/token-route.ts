@@ -24,7 +24,7 @@ export function tokenRoute(app: FastifyInstance, world: World): void {
 
     const interrupted = await interrupt(modes, reply, world.now);
     if (interrupted) {
-      calls.finish(call, interrupted);
+      calls.finish(call, interrupted, world.now());
       return reply;
     }
     const { outcome, answer } =
@@ -32,7 +32,7 @@ export function tokenRoute(app: FastifyInstance, world: World): void {
         ? { outcome: `status_${asked.status}`, answer: asked }
         : await respond(accepted, rotations, modes, reply, world);
     const disfigured = answer && (await deliver(modes, reply, answer));
-    calls.finish(call, disfigured ?? outcome);
+    calls.finish(call, disfigured ?? outcome, world.now());
     return reply;
   });
 }
