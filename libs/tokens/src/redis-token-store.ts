@@ -218,16 +218,21 @@ export class RedisTokenStore implements TokenStore {
     const byShard = new Map<number, QueueEntry[]>();
     for (const entry of entries) {
       const shard = shardOf(entry.clientId);
-      byShard.set(shard, [...(byShard.get(shard) ?? []), entry]);
+      const ofShard = byShard.get(shard);
+      if (ofShard) ofShard.push(entry);
+      else byShard.set(shard, [entry]);
     }
     let missing = 0;
-    for (const [shard, ofShard] of byShard) {
+    const put = async ([shard, ofShard]: [number, QueueEntry[]]): Promise<void> => {
       const keys = shardKeys(shard);
       for (let i = 0; i < ofShard.length; i += 500) {
         const args = ofShard.slice(i, i + 500).flatMap((e) => [e.clientId, e.secretVersion, Math.ceil(e.dueInMs)]);
         missing += Number(await this.#redis.enqueue(keys.due, keys.prefix, this.clockShiftMs, ...args));
       }
-    }
+    };
+    // A part of a cluster may be away: the others get theirs all the same.
+    const failed = (await Promise.allSettled([...byShard].map(put))).find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
     return missing;
   }
 

@@ -17,6 +17,7 @@ const refillPerSecond = 50;
 const refillWithinMs = 150_000;
 /** Before the others come, so that every replica has put in what it served lately. */
 const headStartMs = 2_000;
+const againMs = 10_000;
 
 /** Sees to it that every active client is in the queue. */
 export class Upkeep {
@@ -56,11 +57,12 @@ export class Upkeep {
       await store.enqueue(this.#spread([...cache.clientIds()].map((id) => ({ id, secretVersion: 0 }))));
       await delay(headStartMs, undefined, { ref: false });
       await this.reconcile().catch(async (error: unknown) => {
-        events.fault({ what: 'reading the clients of a lost queue', error });
         await store.enqueue(this.#spread([...clients.known()]));
+        throw error;
       });
     } catch (error) {
       events.fault({ what: 'rebuilding the queue', error });
+      await delay(againMs, undefined, { ref: false });
     } finally {
       this.#rebuilding = false;
     }
@@ -70,11 +72,17 @@ export class Upkeep {
     const { store, clients, active, loadClients } = this.parts;
     const total = await active.count();
     let missing = 0;
+    let failed: { error: unknown } | undefined;
     for await (const page of active.pages()) {
-      missing += await store.enqueue(this.#spread(page, total));
+      // Where a part of the store is away, the others get theirs all the same.
+      missing += await store.enqueue(this.#spread(page, total)).catch((error: unknown) => {
+        failed = { error };
+        return 0;
+      });
       const unknown = clients.confirm(page);
       if (unknown.length > 0) for (const client of await loadClients(unknown)) clients.remember(client);
     }
+    if (failed) throw failed.error;
     await store.markWhole();
     return missing;
   }
