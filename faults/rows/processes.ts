@@ -13,7 +13,15 @@ async function late(scene: Scene, name: string, stop: () => Promise<() => Promis
   const printed = scene.brokers[0]!.running.output().length;
   const goOn = await stop();
   const { index } = await scene.addBroker();
-  const [first] = await scene.calls(name);
+  const [first] = await scene.until(
+    'the provider has answered the first one',
+    () => scene.calls(name),
+    ([call]) => call!.ended_at !== null,
+  );
+  // The token of the late worker lives longer than the one after it: nothing but its claim speaks against it.
+  const client = scene.client(name);
+  client.lifeSeconds /= 2;
+  await scene.fleet.control('PUT', `/clients/${client.key}`, { ttl_seconds: client.lifeSeconds });
   const second = await callAfter(scene, name, first!.at);
   await scene.until(
     'the other broker serves',
