@@ -137,7 +137,7 @@ export class Inject {
   }
 
   /** Of one broker, with a wire; `mendRedis` ends it. After `hush` new connections work. */
-  cutRedis(broker: SceneBroker, how: 'cut' | 'hold' | 'hush'): Fault {
+  cutRedis(broker: SceneBroker, how: 'cut' | 'hold' | 'hush' | 'delay'): Fault {
     const cut = this.begin(`connection of broker ${broker.index} to Redis ${how}`, {
       ...{ extraCalls: 1, delaysMs: leaseMs },
     });

@@ -11,6 +11,8 @@ export interface Wire {
   hold(): void;
   /** Connections on which something was swallowed since `hold`. */
   readonly swallowed: number;
+  /** From now on what is sent to the server arrives only when the wire is mended, though whoever sent it has given up. */
+  delay(): void;
   mend(): void;
   close(): Promise<void>;
 }
@@ -22,6 +24,10 @@ export async function startWire(url: string): Promise<Wire> {
   let whole = true;
   let holding = false;
   let swallowed = 0;
+  let delaying = false;
+  const delayed = new Set<Socket>();
+  const slowDown = (socket: Socket): void => void delayed.add(socket.pause());
+  const incomings = new Set<Socket>();
   const swallow = (socket: Socket): void => {
     socket.unpipe();
     socket.removeAllListeners('data');
@@ -40,7 +46,13 @@ export async function startWire(url: string): Promise<Wire> {
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
     }
     incoming.pipe(outgoing).pipe(incoming);
-    incoming.on('close', () => outgoing.destroy());
+    incomings.add(incoming);
+    if (delaying) slowDown(incoming);
+    incoming.on('close', () => {
+      incomings.delete(incoming);
+      delayed.delete(incoming);
+      if (!incoming.readableEnded) outgoing.destroy(); // else what it sent last is still on its way
+    });
     outgoing.on('close', () => incoming.destroy());
   });
   server.listen(0, '127.0.0.1');
@@ -68,8 +80,15 @@ export async function startWire(url: string): Promise<Wire> {
     get swallowed() {
       return swallowed;
     },
+    delay: () => {
+      delaying = true;
+      incomings.forEach(slowDown);
+    },
     mend: () => {
       if (holding) drop();
+      delaying = false;
+      delayed.forEach((socket) => socket.resume());
+      delayed.clear();
       whole = true;
       holding = false;
     },
