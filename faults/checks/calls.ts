@@ -1,4 +1,5 @@
 import { type Call, type ClientLife, gotToken, overlaps, type Record, touchesClient } from '../record';
+import { crowdsOf } from './crowd';
 import { slackMs, type Violation } from './violation';
 
 /** Renewals are planned between these shares of a token's life. */
@@ -13,10 +14,12 @@ const triesInTenSeconds = 8;
 
 /** I2, I3: one call for each renewal interval, and under faults at most as many more as faults touched the client. */
 export function callsAreFew({ clients, faults }: Record): Violation[] {
+  const ofCrowd = crowdsOf({ clients });
   return clients.flatMap((client): Violation[] => {
     const { name, lifeSeconds } = client;
     let extra = 0;
     return earlyCalls(client).flatMap(({ from, at }): Violation[] => {
+      if (ofCrowd(name, from)) return [];
       const touching = faults.filter((fault) => touchesClient(fault, name) && fault.from <= at + jitterMs);
       // What has no bound has its effect for as long as what it left in the store, a life.
       const unbounded = touching.filter(({ extraCalls }) => extraCalls === Infinity);

@@ -50,6 +50,20 @@ test('a record in which nothing went wrong passes', () => {
   expect(violationsOf(healthy())).toEqual([]);
 });
 
+const crowd = (record: Record, members: number): void => {
+  const [first] = record.clients;
+  const calls = [call(0), call(900), call(4_700), call(8_500), call(12_300), call(16_200)];
+  for (let i = 1; i < members; i++) record.clients.push({ ...first!, name: `c${i}`, id: `c${i}`, key: `c${i}`, calls });
+};
+
+test('an early renewal after the first token is for crowds alone', () => {
+  const [many, few] = [healthy(), healthy()];
+  crowd(many, 10);
+  expect(violationsOf(many)).toEqual([]);
+  crowd(few, 9);
+  expect(new Set(violationsOf(few).map(({ invariant }) => invariant))).toEqual(new Set(['I2']));
+});
+
 const doctored: [string, string[], (record: Record) => void][] = [
   ['a token received after its end', ['I1'], ({ tokens }) => (tokens[2]!.expiresAt = start + 11_000)],
   [

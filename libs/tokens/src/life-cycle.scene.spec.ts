@@ -39,6 +39,16 @@ describe('a process that stops', () => {
     expect((await scene.newService().renewDue()) + (await scene.store.claimDue(1)).claims.length).toBe(1);
   });
 
+  it('gives back at once what waits for a database that hangs', async () => {
+    scene.load = () => new Promise(() => undefined);
+    scene.active = [];
+    const stopping = scene.newService();
+    await stopping.renewDue();
+    stopping.stop();
+    await stopping.drain();
+    expect((await scene.store.claimDue(1)).claims).toHaveLength(1);
+  });
+
   it('cuts off what takes too long, and leaves it to another replica soon', async () => {
     scene.answer = () => new Promise(() => undefined);
     await scene.service.renewDue();

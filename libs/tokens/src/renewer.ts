@@ -18,6 +18,8 @@ export class Renewer {
   readonly #inFlight = new Map<string, Promise<void>>();
   /** Of the requests under way. Not one for all: signals made from one that lives long pile up in it. */
   readonly #requests = new Set<AbortController>();
+  /** Renewals that have not begun to ask; each is told when the process stops. */
+  readonly #waiting = new Set<() => void>();
   #stopped = false;
   #cutOff = false;
 
@@ -46,6 +48,7 @@ export class Renewer {
   /** From now on claims whose provider was not asked yet are given back. */
   stop(): void {
     this.#stopped = true;
+    for (const giveUp of this.#waiting) giveUp();
   }
 
   /** Waits for what is under way; after so long it is cut off, and its claims given back. */
@@ -68,10 +71,10 @@ export class Renewer {
     const started = clock.monotonic();
     let client: RenewableClient | undefined;
     try {
-      client = await clients.load(claim.clientId);
+      await this.#unlessStopped(clients.load(claim.clientId).then((loaded) => (client = loaded)));
+      if (this.#stopped) return void (await store.postpone(claim, 0));
       if (!client) return await store.remove(claim.clientId, claim);
       const inputs = await client.inputs();
-      if (this.#stopped) return void (await store.postpone(claim, 0));
       const issued = await this.#ask(claim, client, inputs);
       if (issued) await this.store(claim, client, issued);
     } catch (error) {
@@ -85,6 +88,14 @@ export class Renewer {
       if (asked) this.#called(claim, client!, lastFailure);
       await this.#fail(claim, client, { ...lastFailure, durationMs }, asked);
     }
+  }
+
+  /** Settles with the work, or when the process stops: a database that hangs must not keep a claim from others. */
+  #unlessStopped(work: Promise<unknown>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(resolve);
+      work.then(() => resolve(), reject).finally(() => this.#waiting.delete(resolve));
+    });
   }
 
   /** One request, and a second one at once where the connection of the first was cut. */

@@ -1,0 +1,32 @@
+import { type ClientLife, gotToken, type Record } from '../record';
+
+/** As the broker has it: so many clients that got an unplanned token in such a time are a crowd, and spread over their next life. */
+const members = 10;
+const withinMs = 10_000;
+/** A renewal this late was not made when it was planned. */
+const lateMs = 5_000;
+const latestShare = 0.7;
+
+/** When tokens came that nobody had planned: the first of a client, one after failures, one that was late. */
+function unplannedTokens({ calls, lifeSeconds }: ClientLife): number[] {
+  const times: number[] = [];
+  let planned = false;
+  let before = -Infinity;
+  for (const { at, outcome } of calls) {
+    if (!gotToken(outcome)) planned = false;
+    else {
+      if (!planned || at - before > latestShare * lifeSeconds * 1_000 + lateMs) times.push(at);
+      [planned, before] = [true, at];
+    }
+  }
+  return times;
+}
+
+/** Whether the token that a client got at this time was one of a crowd's: then its next renewal may come at any time of its life. */
+export function crowdsOf({ clients }: Pick<Record, 'clients'>): (name: string, at: number) => boolean {
+  const unplanned = new Map(clients.map((client) => [client.name, unplannedTokens(client)]));
+  const all = [...unplanned.values()].flat().toSorted((a, b) => a - b);
+  return (name, at) =>
+    unplanned.get(name)?.includes(at) === true &&
+    all.filter((other) => Math.abs(other - at) <= withinMs).length >= members;
+}
