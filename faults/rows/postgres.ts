@@ -19,7 +19,7 @@ async function readiness({ running }: Pick<SceneBroker, 'running'>): Promise<{ h
 const isReady = (scene: Scene, broker: Pick<SceneBroker, 'running'>) =>
   scene.until(
     'ready',
-    () => readiness(broker),
+    () => readiness(broker).catch(() => ({ http: 0, status: 'between waiting and serving' })),
     ({ http, status }) => http === 200 && status === 'ready',
   );
 

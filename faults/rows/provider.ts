@@ -1,5 +1,5 @@
 import { expect, type Row, seconds } from '../row';
-import { attemptsOf, elsewhere, refusedReads, renewNow } from './renewals';
+import { elsewhere, refusedReads, renewNow } from './renewals';
 import { callAfter } from './steps';
 
 /** Retry-After as it is sent with one 429, and for how long the provider is to be left alone. */
