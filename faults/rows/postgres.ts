@@ -87,7 +87,7 @@ export const postgresRows: Row[] = [
       const authorization = `Bearer ${scene.fleet.env['BOOTSTRAP_ADMIN_KEY']}`;
       const get = (path: string) => ask(`${running.url}${path}`, 'GET', undefined, { authorization });
       const routes = ['/v1/clients', '/v1/summary', '/v1/clients/eu', '/v1/providers', '/metrics', '/nowhere'];
-      for (const until = Date.now() + 5_000; Date.now() < until; await scene.pass(250)) {
+      for (const until = Date.now() + 2_000; Date.now() < until; await scene.pass(250)) {
         const [ready, live, token] = [
           await readiness({ running }),
           await get('/health/live'),
