@@ -43,6 +43,7 @@ export const answerRows: Row[] = [
     number: 28,
     inject: '200 with HTML, nothing, errors, a megabyte, half an answer, a gzip bomb, the wrong type',
     expected: 'refused with a reason; old token kept',
+    quick: true,
     run: async (scene) => {
       await scene.addBroker();
       const names = unfit.map(({ mode }) => mode.replaceAll('_', '-'));
