@@ -49,29 +49,27 @@ export const answerRows: Row[] = [
       for (const name of names) await scene.addClient(name, { lifeSeconds: 60 });
       scene.reader.start(names, [0], 50);
       const before = await Promise.all(names.map((name) => scene.reader.read(name)));
-      // So few failures open no breaker.
-      const said = await Promise.all(
-        unfit.map(async ({ mode, as }, index) => {
-          const name = names[index]!;
-          const modes = await scene.inject.modes([name], { [mode]: { times: 1 } });
-          const { last_attempt: attempt } = await renewNow(scene, name);
-          const after = await scene.reader.read(name);
-          expect(attempt?.outcome === as, `${mode}: ${attempt?.outcome}`);
-          expect(after.status === 200, `${mode}: read ${after.status}`);
-          if (as === 'renewed') {
-            expect(after.token !== before[index]!.token, `${mode}: the old token was served on`);
-          } else {
-            expect(attempt.reason === 'provider_unavailable' && Boolean(attempt.message), `${mode}: ${attempt.reason}`);
-            await scene.until(
-              'renewed at last',
-              () => attemptsOf(scene, name),
-              ([latest]) => latest?.outcome === 'renewed',
-            );
-          }
-          await scene.inject.endModes(modes);
-          return `${mode}: ${as === 'renewed' ? 'taken, since it is JSON' : attempt.message}`;
-        }),
-      );
+      const said: string[] = [];
+      for (const [index, { mode, as }] of unfit.entries()) {
+        const name = names[index]!;
+        const modes = await scene.inject.modes([name], { [mode]: { times: 1 } });
+        const { last_attempt: attempt } = await renewNow(scene, name);
+        const after = await scene.reader.read(name);
+        expect(attempt?.outcome === as, `${mode}: ${attempt?.outcome}`);
+        expect(after.status === 200, `${mode}: read ${after.status}`);
+        if (as === 'renewed') {
+          expect(after.token !== before[index]!.token, `${mode}: the old token was served on`);
+        } else {
+          expect(attempt.reason === 'provider_unavailable' && Boolean(attempt.message), `${mode}: ${attempt.reason}`);
+          await scene.until(
+            'renewed at last', // by the provider's word: in the history good attempts have whole seconds, so order within one is not told
+            () => scene.calls(name),
+            (calls) => calls.at(-1)?.outcome === 'issued',
+          );
+        }
+        await scene.inject.endModes(modes);
+        said.push(`${mode}: ${as === 'renewed' ? 'taken, since it is JSON' : attempt.message}`);
+      }
       expect(refusedReads(scene) === 0, `${refusedReads(scene)} reads were refused`);
       return `${said.join('; ')}; ${scene.record.answers.length} reads, none refused`;
     },
