@@ -37,8 +37,9 @@ export const herdRows: Row[] = [
         const { env, database, redis } = scene.fleet;
         env['ALLOWED_PROVIDER_HOSTS'] += `,${simulator.url}`;
         const ground = { databaseUrl: database.url, redisUrl: redis.url, masterKeys: env['MASTER_KEYS']!, simulator };
-        await scene.addBrokers(2);
+        await scene.addBroker({ env: { ROLES: 'serve' } }); // for the admins: a herd at a cold start lets them wait
         await registerCrowd(ground, clients, () => 0);
+        await scene.addBrokers(2);
         const twoCycles = Math.ceil(2 * 0.7 * lifeSeconds);
         await scene.pass((twoCycles + 32) * 1_000);
         const { calls_per_second: counts } = await readBulk({ simulator });
