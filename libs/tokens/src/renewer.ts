@@ -63,7 +63,7 @@ export class Renewer {
 
   /** Commits a token that was issued for this claim. */
   store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
-    return storeIssued(this.parts, claim, client, issued);
+    return storeIssued(this.parts, claim, client, issued, this.inFlight);
   }
 
   async #renew(claim: Claim): Promise<void> {
