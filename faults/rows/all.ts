@@ -1,10 +1,21 @@
 import type { Row } from '../row';
 import { clientRows } from './clients';
 import { herdRows } from './herd';
+import { clockRows } from './clocks';
+import { failoverRows } from './failover';
 import { processRows } from './processes';
+import { awayRows } from './redis-away';
+import { lostRows } from './redis-lost';
 import { providerRows } from './provider';
 
 /** In the order of the matrix. */
-export const rows: Row[] = [...processRows, ...providerRows, ...clientRows, ...herdRows].toSorted(
-  (a, b) => a.number - b.number,
-);
+export const rows: Row[] = [
+  ...processRows,
+  ...lostRows,
+  ...awayRows,
+  ...failoverRows,
+  ...clockRows,
+  ...providerRows,
+  ...clientRows,
+  ...herdRows,
+].toSorted((a, b) => a.number - b.number);
