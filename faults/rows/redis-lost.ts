@@ -4,12 +4,12 @@ import { expect, type Row, seconds } from '../row';
 import type { Scene } from '../scene';
 import { servedBy } from './steps';
 
-const read = Array.from({ length: 40 }, (_, index) => `read${index}`);
+const read = Array.from({ length: 80 }, (_, index) => `read${index}`);
 const unread = Array.from({ length: 40 }, (_, index) => `unread${index}`);
 const all = [...read, ...unread];
 /** Clients come back at 50 in a second; without that all of them would be due within a quarter of one. */
 const halfSecondMs = 500;
-const atMostAtOnce = 35;
+const atMostAtOnce = 55;
 
 /**
  * Clients that are read, and others that are not, lose their place in the queue.
@@ -22,7 +22,7 @@ async function lost(scene: Scene, lose: () => Promise<Fault>): Promise<string> {
   await scene.addBrokers(2);
   for (const name of read) await servedBy(scene, name, [1, 2]);
   await scene.inject.terminate(first); // those that stay have the others neither in memory nor read them
-  scene.reader.start(read, [1, 2], 300);
+  scene.reader.start(read, [1, 2], 600);
   const fault = await lose();
   const lostAt = fault.to!;
   await scene.until(
@@ -125,10 +125,10 @@ export const lostRows: Row[] = [
     run: async (scene) => {
       await scene.addBrokers(2);
       const names = ['a', 'b', 'c', 'd'];
-      for (const name of names) await scene.addClient(name, { lifeSeconds: 4 });
+      for (const name of names) await scene.addClient(name, { lifeSeconds: 3 });
       scene.reader.start(names, [0, 1], 20);
       let flushed = 0;
-      for (; flushed < 40; flushed++) {
+      for (; flushed < 30; flushed++) {
         await scene.inject.flushScripts();
         await scene.pass(100);
       }
