@@ -8,7 +8,8 @@ import { startProvisioner } from '../test/harness/provisioner';
 import { perform } from './random/perform';
 import { describePlan, planOf } from './random/plan';
 import { type Play, play, type Result } from './run';
-import { resultTable } from './table';
+import { nameOf } from './row';
+import { resultTable, total } from './table';
 import { rows } from './rows/all';
 
 const usage = `npm run faults -- [--row 9]... | [--random 20] [--seed 1], [--jobs 2] [--keep FOLDER] [--json]
@@ -49,7 +50,7 @@ async function main(): Promise<void> {
     });
     const passed = results.filter(({ pass }) => pass).length;
     if (values.json) console.log(JSON.stringify(results));
-    else console.log(resultTable(results), `\n${passed} of ${results.length}`);
+    else console.log(resultTable(results), `\n${total(results)}`);
     if (passed < results.length) process.exitCode = 1;
   } finally {
     await provisioner?.stop();
@@ -57,10 +58,10 @@ async function main(): Promise<void> {
 }
 
 function chosenRows(numbers: string[]): Play[] {
-  const unknown = numbers.filter((number) => !rows.some((row) => String(row.number) === number));
+  const unknown = numbers.filter((number) => !rows.some((row) => nameOf(row) === number));
   if (unknown.length > 0) throw new Error(`--row ${unknown.join(', ')}: there is no such row\n${usage}`);
-  const chosen = rows.filter(({ number }) => numbers.length === 0 || numbers.includes(String(number)));
-  return chosen.map(({ number, ...row }) => ({ ...row, name: `row ${number}` }));
+  const chosen = rows.filter((row) => numbers.length === 0 || numbers.includes(nameOf(row)));
+  return chosen.map((row) => ({ ...row, name: `row ${nameOf(row)}` }));
 }
 
 function seeded(first: number, count: number): Play[] {

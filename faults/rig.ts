@@ -10,6 +10,7 @@ import { QueueWatch } from './queue-watch';
 import { Reader } from './reader';
 import { type ClientLife, emptyRecord, type Record } from './record';
 import type { RedisWithClock } from './redis-clock';
+import type { Topology } from './redis-topologies';
 import { watchStalls } from './stall-watch';
 
 export interface BrokerOptions {
@@ -60,7 +61,8 @@ export class Rig {
 
   constructor(
     readonly fleet: Fleet,
-    private readonly clock: RedisWithClock | undefined,
+    private readonly clock?: RedisWithClock,
+    private readonly topology?: Topology,
   ) {
     this.redis = fleet.redis;
     this.queue = new QueueWatch(fleet.redis.url, this.record);
@@ -71,6 +73,16 @@ export class Rig {
   get redisClock(): RedisWithClock {
     if (!this.clock) throw new Error('this row has to ask for `rig: { redisClock: true }`');
     return this.clock;
+  }
+
+  get sentinel(): NonNullable<Topology['sentinel']> {
+    if (!this.topology?.sentinel) throw new Error("this row has to ask for `rig: { redis: 'sentinel' }`");
+    return this.topology.sentinel;
+  }
+
+  get cluster(): NonNullable<Topology['cluster']> {
+    if (!this.topology?.cluster) throw new Error("this row has to ask for `rig: { redis: 'cluster' }`");
+    return this.topology.cluster;
   }
 
   async addBroker({ env = {}, wires = [], controlled }: BrokerOptions = {}): Promise<SceneBroker> {
@@ -148,7 +160,10 @@ export class Rig {
   }
 
   /** A provider definition of one's own, that the simulator fits, with these ways of renewal. */
-  async define(id: string, renew: { quota?: { requests: number; per_s: number } } & object): Promise<void> {
+  async define(
+    id: string,
+    renew: { quota?: { requests: number; per_s: number }; [way: string]: unknown },
+  ): Promise<void> {
     await this.mustAdmin('POST', '/v1/providers', { definition: ownDefinition(id, renew) });
     if (renew.quota)
       this.#quotas.set(id, { name: id, requests: renew.quota.requests, windowSeconds: renew.quota.per_s });

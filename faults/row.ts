@@ -3,6 +3,8 @@ import type { RigOptions, Scene } from './scene';
 /** A row of the fault matrix. Every invariant is checked on its record afterwards; `run` adds what the row itself expects. */
 export interface Row {
   number: number;
+  /** A letter: the same fault in another place. Not one of the matrix, and counted apart. */
+  also?: string;
   inject: string;
   expected: string;
   rig?: RigOptions;
@@ -11,6 +13,8 @@ export interface Row {
   /** @returns what was seen, in a few words; throws when it is not as expected */
   run(scene: Scene): Promise<string>;
 }
+
+export const nameOf = ({ number, also = '' }: Row): string => `${number}${also}`;
 
 export function expect(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what);

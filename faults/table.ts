@@ -14,3 +14,12 @@ export function resultTable(results: Result[]): string {
   ]);
   return ['| # | inject | expected | seen | pass |', '| - | - | - | - | - |', ...lines, ...more].join('\n');
 }
+
+/** Those that the matrix has, and apart from them those that repeat one of it in another place. */
+export function total(results: Result[]): string {
+  const count = (all: Result[]): string => `${all.filter(({ pass }) => pass).length} of ${all.length}`;
+  const besides = results.filter(({ name }) => /\d[a-z]$/.test(name));
+  const own = results.filter((result) => !besides.includes(result));
+  if (besides.length === 0) return count(own);
+  return `${own.length > 0 ? `${count(own)}, and ` : ''}${count(besides)} in another place`;
+}

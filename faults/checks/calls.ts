@@ -14,7 +14,7 @@ const triesInTenSeconds = 8;
 
 /** I2, I3: one call for each renewal interval, and under faults at most as many more as faults touched the client. */
 export function callsAreFew({ clients, faults }: Record): Violation[] {
-  const ofCrowd = crowdsOf({ clients });
+  const ofCrowd = crowdsOf({ clients, faults });
   return clients.flatMap((client): Violation[] => {
     const { name, lifeSeconds } = client;
     let extra = 0;

@@ -31,6 +31,9 @@ interface OpenDatabase {
 }
 
 const waitForRedisMs = 3_000;
+const saidAgainAfterMs = 60_000;
+const evictingWarning =
+  'Redis throws away keys when its memory is full, and with them tokens and renewals; set maxmemory-policy noeviction';
 
 /**
  * @throws InvalidConfig when the database cannot be used: a start refused beats a start half-configured. Any other error
@@ -109,6 +112,8 @@ function lock(dataDir: string): () => void {
 async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<TokenStore> {
   if (redisUrl === undefined) return new MemoryTokenStore();
   let lost = false;
+  let evicting = false;
+  let quietUntil = 0;
   const store = new RedisTokenStore(redisUrl, {
     onLost: (error) => {
       if (!lost) logger.error({ err: error }, 'Redis does not answer; trying again until it does');
@@ -117,6 +122,15 @@ async function openTokenStore({ redisUrl }: Config, logger: Logger): Promise<Tok
     onReady: () => {
       if (lost) logger.info('Redis answers again');
       lost = false;
+    },
+    onFull: (error) => {
+      if (performance.now() < quietUntil) return;
+      quietUntil = performance.now() + saidAgainAfterMs;
+      logger.error({ err: error }, 'Redis is out of memory: nothing can be renewed until it has room');
+    },
+    onEvicting: (policy) => {
+      if (!evicting) logger.warn({ policy }, evictingWarning);
+      evicting = true;
     },
   });
   // Redis lost is a state to live with, at the start as later: the broker is degraded, and heals by itself.

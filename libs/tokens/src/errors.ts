@@ -20,6 +20,18 @@ export class TokenUnavailable extends Error {
   }
 }
 
+/** What Redis says to whoever writes when its memory is full; in older versions amid the message of a script that failed. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && /\bOOM\b/.test(error.message);
+}
+
+/** The store was asked, and this is what became of it. */
+export function storeUnavailable(error: unknown): TokenUnavailable {
+  if (error instanceof TokenUnavailable) return error;
+  const what = isFull(error) ? 'is out of memory, and nothing can be renewed' : 'does not answer';
+  return new TokenUnavailable('store_unavailable', `the token store ${what}`, 1, undefined, { cause: error });
+}
+
 /** Why there is none, as the store has it. */
 export function unavailable({ lastFailure, dueInMs = 0, restMs = 0 }: ClientState): TokenUnavailable {
   const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));

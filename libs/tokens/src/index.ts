@@ -7,4 +7,4 @@ export { RedisTokenStore } from './redis-token-store';
 export type { RenewableClient } from './renewable-client';
 export type { ServableToken } from './token-cache';
 export { TokenService } from './token-service';
-export type { Attempt, ClientState, LastFailure, TokenStore } from './token-store';
+export type { Attempt, ClientState, Health, LastFailure, TokenStore } from './token-store';

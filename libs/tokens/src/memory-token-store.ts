@@ -238,8 +238,8 @@ export class MemoryTokenStore implements TokenStore {
     return true;
   }
 
-  async ping(): Promise<boolean> {
-    return true;
+  async ping(): Promise<'ok'> {
+    return 'ok';
   }
 
   async close(): Promise<void> {

@@ -24,22 +24,30 @@ export interface RedisConnection {
   commands: Redis | Cluster;
   /** A connection to listen on, which is not made again when it ends. In a cluster to any node: each has all the news. */
   listen(): Redis;
-  /** Whether commands for these keys are answered, on whatever nodes they are. */
-  serves(keys: string[]): Promise<boolean>;
+  /** Whether these keys, strings, may be written, on whatever nodes they are. Rejects with what Redis says against it. */
+  serves(keys: string[]): Promise<void>;
+  /** What its nodes do when their memory is full, as far as they tell. */
+  evictionPolicies(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-/** @throws InvalidRedisUrl */
-export function connectRedis(url: string): RedisConnection {
+/**
+ * @param onRefused hears every answer that is an error
+ * @throws InvalidRedisUrl
+ */
+export function connectRedis(url: string, onRefused: (error: Error) => void = () => undefined): RedisConnection {
   const address = parseRedisUrl(url);
-  if (address.kind === 'cluster') return connectCluster(address);
+  if (address.kind === 'cluster') return connectCluster(address, onRefused);
   const commands = connectOne(address, {
     commandTimeout: commandTimeoutMs,
     maxRetriesPerRequest: 0,
     retryStrategy: soonAgainMs,
     // A master that became a replica, or lost its own, is left: whoever is asked for the master now knows another. In
     // older versions the word stands amid the message of a script that failed.
-    reconnectOnError: ({ message }) => /\b(READONLY|MASTERDOWN)\b/.test(message),
+    reconnectOnError: (error) => {
+      onRefused(error);
+      return /\b(READONLY|MASTERDOWN)\b/.test(error.message);
+    },
   });
   let closed = false;
   // The library gives up for good when a failover is told while it connects.
@@ -52,7 +60,8 @@ export function connectRedis(url: string): RedisConnection {
       const listener = connectOne(address, { retryStrategy: null });
       return listener.on(ended, () => listener.disconnect()); // with it, what waits for news of a failover
     },
-    serves: async () => (await commands.ping()) === 'PONG',
+    serves: async ([key]) => mayWrite(commands, key!),
+    evictionPolicies: () => policiesOf([commands]),
     close: async () => {
       closed = true;
       await commands.quit().catch(() => undefined);
@@ -90,11 +99,20 @@ class ImpatientCluster extends Cluster {
   }
 }
 
-function connectCluster({ nodes, tls, login }: Extract<RedisAddress, { kind: 'cluster' }>): RedisConnection {
+function connectCluster(
+  { nodes, tls, login }: Extract<RedisAddress, { kind: 'cluster' }>,
+  onRefused: (error: Error) => void,
+): RedisConnection {
   const ofNode: Options = { ...credentials(login), ...(tls && { tls: {} }) };
   const { enableOfflineQueue: _, ...patience } = impatient;
   const commands = new ImpatientCluster(nodes, {
-    redisOptions: { ...patience, ...ofNode, commandTimeout: commandTimeoutMs },
+    redisOptions: {
+      ...{ ...patience, ...ofNode, commandTimeout: commandTimeoutMs },
+      reconnectOnError: (error) => {
+        onRefused(error);
+        return false;
+      },
+    },
     enableOfflineQueue: false,
     clusterRetryStrategy: soonAgainMs,
     retryDelayOnFailover: askAgainMs,
@@ -124,15 +142,26 @@ function connectCluster({ nodes, tls, login }: Extract<RedisAddress, { kind: 'cl
         if (listeners.get(nameOf(node)) === listener) listeners.delete(nameOf(node));
       });
     },
-    serves: async (keys) => {
-      await Promise.all(keys.map((key) => commands.exists(key)));
-      return true;
-    },
+    serves: async (keys) => void (await Promise.all(keys.map((key) => mayWrite(commands, key)))),
+    evictionPolicies: () => policiesOf(commands.nodes('master')),
     close: async () => {
       await commands.quit().catch(() => undefined);
       commands.disconnect();
     },
   };
+}
+
+/** Writes nothing, and is refused like any write: by a replica, or where memory is full. */
+async function mayWrite(redis: Redis | Cluster, key: string): Promise<void> {
+  await (redis as Redis).setrange(key, 0, '');
+}
+
+async function policiesOf(nodes: Redis[]): Promise<string[]> {
+  const told = await Promise.allSettled(nodes.map((node) => node.info('memory')));
+  return told.flatMap((info) => {
+    const policy = info.status === 'fulfilled' && /^maxmemory_policy:(\S+)/m.exec(info.value)?.[1];
+    return policy ? [policy] : [];
+  });
 }
 
 function credentials(login?: RedisLogin): Options {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '#providers';
 import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt, latestAttempts } from './attempts';
+import { isFull } from './errors';
 import { connectRedis, type RedisConnection } from './redis-connection';
 import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
 import { RedisNews } from './redis-news';
@@ -15,6 +16,7 @@ import {
   type ClientState,
   type Commit,
   type DueClaims,
+  type Health,
   leaseMs,
   minRestMs,
   type NewToken,
@@ -51,6 +53,10 @@ export interface RedisTokenStoreOptions {
   /** The connection is gone, or could not be made; said at every attempt. */
   onLost?: (error: Error) => void;
   onReady?: () => void;
+  /** It refused to write since its memory is full; said at every refusal. */
+  onFull?: (error: Error) => void;
+  /** It does not refuse when its memory is full: it throws away what it likes. */
+  onEvicting?: (policy: string) => void;
 }
 
 /** The token store of a fleet. What its keys hold stands in `redis-keys.ts`; what moves them, in `lua/`. */
@@ -62,9 +68,11 @@ export class RedisTokenStore implements TokenStore {
   readonly #redis: Scripted;
   readonly #news: RedisNews;
 
-  constructor(url: string, { clock = systemClock, onLost, onReady }: RedisTokenStoreOptions = {}) {
+  constructor(url: string, { clock = systemClock, onLost, onReady, onFull, onEvicting }: RedisTokenStoreOptions = {}) {
     this.#clock = clock;
-    this.#connection = connectRedis(url);
+    this.#connection = connectRedis(url, (error) => {
+      if (isFull(error)) onFull?.(error);
+    });
     this.#redis = this.#connection.commands as Scripted;
     for (const [name, numberOfKeys] of Object.entries(scripts)) {
       const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
@@ -72,6 +80,12 @@ export class RedisTokenStore implements TokenStore {
     }
     this.#redis.on('error', onLost ?? (() => undefined));
     if (onReady) this.#redis.on('ready', onReady);
+    if (onEvicting) {
+      this.#redis.on('ready', async () => {
+        const policies = await this.#connection.evictionPolicies();
+        for (const policy of new Set(policies)) if (policy !== 'noeviction') onEvicting(policy);
+      });
+    }
     this.#news = new RedisNews(() => this.#connection.listen(), channel);
   }
 
@@ -260,10 +274,13 @@ export class RedisTokenStore implements TokenStore {
     return this.#news.arrives();
   }
 
-  /** Whether commands are answered: in a cluster, those for every shard. */
-  async ping(): Promise<boolean> {
-    const keys = Array.from({ length: shardCount }, (_, shard) => shardKeys(shard).due);
-    return this.#connection.serves(keys).catch(() => false);
+  /** Whether it can be written to: in a cluster, every shard. */
+  async ping(): Promise<Health> {
+    const keys = Array.from({ length: shardCount }, (_, shard) => shardKeys(shard).epoch);
+    return this.#connection.serves(keys).then(
+      () => 'ok',
+      (error: Error) => (isFull(error) ? 'out of memory' : 'does not answer'),
+    );
   }
 
   async close(): Promise<void> {

@@ -66,10 +66,13 @@ export class TokenCache {
     return entry && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;
   }
 
-  /** Keeps the object that is there when the generation is the same, with what was prepared from it. */
+  /**
+   * Keeps the object that is there when the generation is the same, with what was prepared from it; and a later token
+   * than the store has, which lost its last writes.
+   */
   keep(token: ServableToken): ServableToken {
     const known = this.#entries.peek(token.clientId)?.token;
-    const kept = known?.generation === token.generation ? known : token;
+    const kept = known && (known.generation === token.generation || this.#outlives(known, token)) ? known : token;
     this.#entries.set(token.clientId, { token: kept, checkedAt: this.clock.monotonic() });
     return kept;
   }
@@ -78,6 +81,12 @@ export class TokenCache {
   doubt(clientId: string): void {
     const entry = this.#entries.peek(clientId);
     if (entry) entry.checkedAt = -Infinity;
+  }
+
+  /** By its end, too: generations fall when a clock does. */
+  #outlives(known: ServableToken, token: ServableToken): boolean {
+    const later = Number(known.generation) > Number(token.generation) && known.serveUntil > token.serveUntil;
+    return later && runwayMs(known, this.clock) > 0;
   }
 
   drop(clientId: string): void {

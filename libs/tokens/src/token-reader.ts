@@ -1,6 +1,6 @@
 import type { Clock } from '#providers';
 import type { Vault } from '#vault';
-import { TokenUnavailable } from './errors';
+import { storeUnavailable } from './errors';
 import type { TokenEvents } from './events';
 import { openStored } from './sealed-token';
 import { singleFlight } from './single-flight';
@@ -111,9 +111,4 @@ export class TokenReader {
     }
     for (const resolve of this.#waiting.get(clientId) ?? []) resolve();
   }
-}
-
-export function storeUnavailable(error: unknown): TokenUnavailable {
-  if (error instanceof TokenUnavailable) return error;
-  return new TokenUnavailable('store_unavailable', 'the token store does not answer', 1, undefined, { cause: error });
 }

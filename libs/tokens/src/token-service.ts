@@ -2,7 +2,7 @@ import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Thr
 import type { Vault } from '#vault';
 import { Crowd } from './crowd';
 import { DirectMinting } from './direct-minting';
-import { leftToOthers, unavailable } from './errors';
+import { leftToOthers, storeUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
 import { type OriginState, ProviderGate } from './provider-gate';
 import { takePermit } from './quota';
@@ -12,7 +12,7 @@ import type { Random } from './renewal-policy';
 import { Renewer } from './renewer';
 import { singleFlight } from './single-flight';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
-import { type Reading, storeUnavailable, TokenReader } from './token-reader';
+import { type Reading, TokenReader } from './token-reader';
 import { type Attempt, type ClientState, leaseMs, type News, type Overview, type TokenStore } from './token-store';
 import { type ActiveClients, Upkeep } from './upkeep';
 

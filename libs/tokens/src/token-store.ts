@@ -147,6 +147,9 @@ export interface News {
   generation?: string;
 }
 
+/** What is wrong with a store, in a few words. */
+export type Health = 'ok' | 'out of memory' | 'does not answer';
+
 /**
  * Tokens and the renewal queue in one: a commit has to move both at once. Two of them pass one contract test: Redis,
  * shared by a fleet, and memory, for a single process.
@@ -201,8 +204,8 @@ export interface TokenStore {
   onNews(listener: (news: News) => void): void;
   /** Whether news arrives at once. While it does not, what is cached must be checked more often. */
   newsArrives(): boolean;
-  /** Whether the store answers. */
-  ping(): Promise<boolean>;
+  /** Whether the store answers, and takes what is written to it. */
+  ping(): Promise<Health>;
   close(): Promise<void>;
 }
 

@@ -1,10 +1,10 @@
-import { MemoryTokenStore } from '#tokens';
+import { type Health, MemoryTokenStore, type TokenStore } from '#tokens';
 import { Readiness } from './readiness';
 
 function scene() {
   let now = 0;
-  const facts = { database: true, pending: [] as string[], keys: 'ok', store: true };
-  const store = new MemoryTokenStore();
+  const facts = { database: true, pending: [] as string[], keys: 'ok', store: 'ok' as Health };
+  const store: TokenStore = new MemoryTokenStore();
   store.ping = async () => facts.store;
   const readiness = new Readiness(
     {
@@ -32,8 +32,14 @@ describe('readiness', () => {
     expect((await readiness.report()).status).toBe('ready');
     facts.database = false;
     expect((await readiness.report()).status).toBe('degraded');
-    facts.store = false;
+    facts.store = 'does not answer';
     expect((await readiness.report()).status).toBe('degraded');
+  });
+
+  it('a token store without memory left is degraded, and the report says why', async () => {
+    const { readiness, facts } = scene();
+    facts.store = 'out of memory';
+    expect(await readiness.report()).toMatchObject({ status: 'degraded', checks: { token_store: 'out of memory' } });
   });
 
   it('missing keys, pending migrations and the end are "not ready", whatever was before', async () => {

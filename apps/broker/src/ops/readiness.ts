@@ -16,6 +16,7 @@ const rememberedAsks = 6;
 const overdueGaps = 2;
 const watchedForMs = 30_000;
 const silent = 'does not answer';
+const full = 'out of memory';
 
 /** Whether this replica should be sent requests, and if not, why. */
 export class Readiness {
@@ -67,7 +68,8 @@ export class Readiness {
         if (pending.length > 0) throw new Error(`pending: ${pending.join(', ')}`);
       }),
       this.#check('token_store', async () => {
-        if (!(await store.ping())) throw new Error(silent);
+        const health = await store.ping();
+        if (health !== 'ok') throw new Error(health);
       }),
     ]);
     const keys = this.parts.keys();
@@ -94,7 +96,7 @@ export class Readiness {
     const running = work()
       .then(
         () => 'ok',
-        (error: Error) => (error.message.startsWith('pending: ') ? error.message : silent),
+        ({ message }: Error) => (message.startsWith('pending: ') || message === full ? message : silent),
       )
       .finally(() => this.#running.delete(name));
     this.#running.set(name, running);
