@@ -117,7 +117,8 @@ export const awayRows: Row[] = [
       const atMost = scene.brokers.length * Math.floor((awayMs + 1_000) / servedMs);
       expect(refused === 0, `${refused} reads of a hot token were refused`);
       expect(alone.length >= 2 && alone.length <= atMost, `${alone.length} calls, where ${atMost} are allowed`);
-      expect(Math.min(...mintedAt) >= servedMs - 300, `asked ${mintedAt.join(', ')} ms after the last renewal`);
+      // The end of a life is told in whole seconds: it may be shorter by one.
+      expect(Math.min(...mintedAt) >= servedMs - 1_100, `asked ${mintedAt.join(', ')} ms after the last renewal`);
       const wrong = refusals.find(({ status, reason }) => status !== 503 || reason !== 'store_unavailable');
       expect(wrong === undefined, `${wrong?.client} was answered ${wrong?.status} ${wrong?.reason}`);
       const asked = askedAnyway.filter(({ at }) => at > gone.from && at < gone.to!).length;

@@ -9,7 +9,7 @@ const unread = Array.from({ length: 40 }, (_, index) => `unread${index}`);
 const all = [...read, ...unread];
 /** Clients come back at 50 in a second; without that all of them would be due within a quarter of one. */
 const halfSecondMs = 500;
-const atMostAtOnce = 55;
+const atMostAtOnce = 65;
 
 /**
  * Clients that are read, and others that are not, lose their place in the queue.
