@@ -1,3 +1,4 @@
+import { ask } from '../../apps/broker/test/fleet';
 import { tokensServed } from '../checks/answers';
 import { expect, type Row, seconds } from '../row';
 import type { Scene } from '../scene';
@@ -32,6 +33,12 @@ async function late(scene: Scene, name: string, stop: () => Promise<() => Promis
   const said = (): string | undefined =>
     /token discarded|renewal failed|renewal went wrong/.exec(scene.brokers[0]!.running.output().slice(printed))?.[0];
   const gaveUp = await scene.until('the late worker gives up', said, (words) => words !== undefined);
+  // Without the store it would ask the provider for whoever reads: see decision 0020.
+  await scene.until(
+    'the late worker has its store again',
+    () => ask(`${scene.brokers[0]!.running.url}/health/ready`, 'GET', undefined, {}),
+    ({ body }) => body.status === 'ready',
+  );
   await scene.until(
     'the late worker serves',
     () => scene.reader.read(name, 0),
