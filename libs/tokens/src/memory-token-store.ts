@@ -188,7 +188,7 @@ export class MemoryTokenStore implements TokenStore {
       const known = this.#entries.get(clientId);
       if (!known) missing++;
       const entry = known ?? this.#add(clientId, now + dueInMs);
-      if (known && secretVersion > entry.minimumVersion) {
+      if (entry.minimumVersion > 0 && secretVersion > entry.minimumVersion) {
         Object.assign(entry, { dueAt: Math.min(entry.dueAt, now), notAskedBefore: 0 });
       }
       entry.minimumVersion = Math.max(entry.minimumVersion, secretVersion);

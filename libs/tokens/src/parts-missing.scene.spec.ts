@@ -139,6 +139,17 @@ describe('a queue that was lost', () => {
     expect(scene.heard.filter((heard) => heard.startsWith('fault'))).toEqual([]);
   });
 
+  it('gets back those whose tokens are asked for spread as well, not all at the moment at which the others come', async () => {
+    const scene = new Scene();
+    scene.active = Array.from({ length: 500 }, (_, i) => ({ id: `client-${i}`, version: 1, secretVersion: 1 }));
+    await scene.service.reconcile();
+    for (const { id } of scene.active) await scene.service.get(id);
+    await scene.store.close();
+    await scene.service.renewDue();
+    await until(async () => !(await scene.store.claimDue(0)).lost);
+    expect(await scene.service.overview(0)).toMatchObject({ depth: 500, due: 0 });
+  });
+
   it('gets back all clients that this process knows of while the database is away', async () => {
     const scene = new Scene();
     scene.active = Array.from({ length: 50 }, (_, i) => ({ id: `client-${i}`, version: 1, secretVersion: 1 }));
