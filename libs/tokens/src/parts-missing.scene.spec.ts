@@ -1,4 +1,5 @@
 import { ProviderUnavailable } from '#providers';
+import { CannotOpen } from '#vault';
 import { Scene } from './scene.fixture';
 
 const away = () => Promise.reject(new Error('gone'));
@@ -80,6 +81,23 @@ describe('while the token store is away', () => {
       await tick(1);
     }
     expect(scene.calls).toBe(4);
+  });
+
+  it('I1: a token that was over before it arrived is not served, and not asked for again at once', async () => {
+    loseStore();
+    await tick(10);
+    scene.lifeSeconds = 5;
+    scene.answer = async () => void (scene.clock.ms += 6_000);
+    await expect(get()).rejects.toMatchObject({ reason: 'provider_misconfigured' });
+    await expect(get()).rejects.toMatchObject({ reason: 'provider_misconfigured' });
+    expect(scene.calls).toBe(1);
+  });
+
+  it('a client that cannot be opened has no token, and the reason is told', async () => {
+    loseStore();
+    scene.load = () => Promise.reject(new CannotOpen('not with these keys'));
+    await tick(10);
+    await expect(get()).rejects.toMatchObject({ reason: 'cannot_open' });
   });
 
   it('never more than twenty providers are asked at a time', async () => {

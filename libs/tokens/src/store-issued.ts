@@ -70,7 +70,8 @@ export async function storeIssued(
   if (freshAgain) events.conditionChanged({ clientId, condition: 'fresh' });
 }
 
-function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
+/** A token that was over before it could be served. */
+export function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
   return new ProviderMisconfigured({
     message: `the provider issued a token of ${lifeSeconds} s, which was over before it could be served`,
     providerStatus: 200,
