@@ -76,6 +76,16 @@ describe('a replica that does not renew', () => {
     expect(scene.calls).toBe(1);
   });
 
+  it('has tokens fetched for many at once: none of them is taken for a retry', async () => {
+    const scene = new Scene();
+    const serves = scene.newService({ renews: false });
+    const wanted = Array.from({ length: 150 }, (_, i) => serves.get(`client-${i}`));
+    while ((await scene.service.overview(0)).due < 150) await turn();
+    await scene.service.renewDue();
+    await Promise.all(wanted);
+    expect(new Set(scene.heard)).toEqual(new Set(['fresh']));
+  });
+
   it('says so when there is none that does', async () => {
     const scene = new Scene();
     const serves = scene.newService({ renews: false });

@@ -52,7 +52,8 @@ export class MemoryTokenStore implements TokenStore {
     const claims = due.slice(0, limit).map(([clientId, entry]) => ({
       latenessMs: now - entry.dueAt, // before the claim moves it
       ...this.#claim(clientId, entry),
-      ...(entry.inTrouble && { retry: true as const }),
+      ...(entry.inTrouble && { inTrouble: true as const }),
+      ...(entry.failures > 0 && { retry: true as const }),
     }));
     return { claims, lost: !this.#whole };
   }
