@@ -39,6 +39,27 @@ describe('a process that stops', () => {
     expect((await scene.newService().renewDue()) + (await scene.store.claimDue(1)).claims.length).toBe(1);
   });
 
+  it('waits for what it is just claiming, and gives that back too', async () => {
+    const { store } = scene;
+    const claimDue = store.claimDue.bind(store);
+    let answer!: () => void;
+    store.claimDue = async (limit) => {
+      const due = await claimDue(limit);
+      await new Promise<void>((resolve) => (answer = resolve));
+      return due;
+    };
+    const claiming = scene.service.renewDue();
+    while (!answer!) await turn();
+    scene.service.stop();
+    const drained = scene.service.drain();
+    await turn();
+    answer();
+    await drained;
+    expect((await states()).dueInMs).toBe(0);
+    expect(await claiming).toBe(1);
+    expect(scene.calls).toBe(0);
+  });
+
   it('cuts off what takes too long, and leaves it to another replica soon', async () => {
     scene.answer = () => new Promise(() => undefined);
     await scene.service.renewDue();
