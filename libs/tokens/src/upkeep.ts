@@ -80,7 +80,7 @@ export class Upkeep {
         return 0;
       });
       const unknown = clients.confirm(page);
-      if (unknown.length > 0) for (const client of await loadClients(unknown)) clients.remember(client);
+      if (unknown.length > 0) await clients.take(() => loadClients(unknown));
     }
     if (failed) throw failed.error;
     await store.markWhole();
