@@ -10,6 +10,7 @@ const lateMs = 5_000;
 
 /**
  * Plans the next renewal of a token that was issued for this claim, seals it and commits it.
+ * @returns whether its secret was replaced meanwhile: then it was not stored, and the client is due again
  * @throws ProviderMisconfigured when it was over before it could be served
  */
 export async function storeIssued(
@@ -17,7 +18,7 @@ export async function storeIssued(
   claim: Claim,
   client: RenewableClient,
   issued: IssuedToken,
-): Promise<void> {
+): Promise<'outdated' | undefined> {
   const { clientId, latenessMs } = claim;
   const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
   const toldSeconds = issued.lifeSeconds;
@@ -64,10 +65,12 @@ export async function storeIssued(
     ...(providerRequestId && { providerRequestId }),
   });
   if (freshAgain || isLate) crowd.note();
-  if (outcome === 'outdated') clients.drop(clientId);
   if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
   else events.tokenDiscarded({ ...event, why: outcome });
   if (freshAgain) events.conditionChanged({ clientId, condition: 'fresh' });
+  if (outcome !== 'outdated') return undefined;
+  clients.drop(clientId);
+  return outcome;
 }
 
 /** A token that was over before it could be served. */
