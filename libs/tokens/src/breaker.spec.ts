@@ -76,6 +76,16 @@ describe('the breaker of a provider', () => {
     expect(ask().probe).toBe(true);
   });
 
+  it('is not opened again by a probe that fails after a later one was answered', () => {
+    open();
+    now += 5_000;
+    const silent = ask();
+    now += 5_000;
+    breaker.settle(ask(), true);
+    breaker.settle(silent, false);
+    expect(heard).toEqual(['open', 'half_open', 'closed']);
+  });
+
   it('takes no late answer to a request sent before for the one to its probe', () => {
     const sentBefore = ask();
     open();

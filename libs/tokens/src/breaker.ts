@@ -45,7 +45,8 @@ export class Breaker {
   /** @param answered false: the provider gave no usable answer; undefined: nothing was learnt of it */
   settle({ probe }: Ticket, answered: boolean | undefined): void {
     if (answered === undefined) return;
-    if (probe) {
+    // A probe may take longer than the time until the next one, which was answered meanwhile.
+    if (probe && this.#state !== 'closed') {
       this.#buckets = [];
       this.#become(answered ? 'closed' : 'open');
       return;

@@ -8,6 +8,7 @@ import type { RenewalParts } from './renewal-parts';
 import { minIntervalOf, scheduleOf } from './renewal-policy';
 import { openStored, sealIssued } from './sealed-token';
 import { singleFlight } from './single-flight';
+import { deadOnArrival } from './store-issued';
 import type { ServableToken, TokenCache } from './token-cache';
 
 /** A store that is restarted, or fails over, is back before this; nobody then asks a provider for what the store has. */
@@ -44,7 +45,7 @@ export class DirectMinting {
     if (failed && this.parts.clock.monotonic() < failed.until) throw failed.error;
     const client = await this.parts.clients.load(clientId).catch((error: unknown) => {
       if (error instanceof ClientNotLoaded) return undefined;
-      throw error;
+      throw this.#unavailable(error);
     });
     if (!client || needsTheStore(client.definition)) return undefined;
     if (this.#flights.size >= maxAtOnce && !this.#flights.has(clientId)) return undefined;
@@ -60,6 +61,7 @@ export class DirectMinting {
       const elapsedMs = clock.monotonic() - issued!.sentAtMonotonic;
       const lifeSeconds = Math.min(issued!.lifeSeconds, client.maxLifeSeconds ?? Infinity);
       const runwayMs = scheduleOf({ lifeSeconds }, definition.renew ?? {}, random).servableLifeMs - elapsedMs;
+      if (runwayMs <= 0) throw deadOnArrival(lifeSeconds);
       // As the store's generations: later ones are higher.
       const generation = (clock.now() * 1_000).toFixed(0);
       const sealed = sealIssued(vault, { clientId, generation }, issued!);

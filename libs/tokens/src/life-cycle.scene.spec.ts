@@ -49,6 +49,27 @@ describe('a process that stops', () => {
     expect((await scene.store.claimDue(1)).claims).toHaveLength(1);
   });
 
+  it('waits for what it is just claiming, and gives that back too', async () => {
+    const { store } = scene;
+    const claimDue = store.claimDue.bind(store);
+    let answer!: () => void;
+    store.claimDue = async (limit) => {
+      const due = await claimDue(limit);
+      await new Promise<void>((resolve) => (answer = resolve));
+      return due;
+    };
+    const claiming = scene.service.renewDue();
+    while (!answer!) await turn();
+    scene.service.stop();
+    const drained = scene.service.drain();
+    await turn();
+    answer();
+    await drained;
+    expect((await states()).dueInMs).toBe(0);
+    expect(await claiming).toBe(1);
+    expect(scene.calls).toBe(0);
+  });
+
   it('cuts off what takes too long, and leaves it to another replica soon', async () => {
     scene.answer = () => new Promise(() => undefined);
     await scene.service.renewDue();
@@ -84,6 +105,16 @@ describe('a replica that does not renew', () => {
     while ((await scene.service.renewDue()) === 0) await turn();
     expect((await wanted).accessToken).toBe('token-1');
     expect(scene.calls).toBe(1);
+  });
+
+  it('has tokens fetched for many at once: none of them is taken for a retry', async () => {
+    const scene = new Scene();
+    const serves = scene.newService({ renews: false });
+    const wanted = Array.from({ length: 150 }, (_, i) => serves.get(`client-${i}`));
+    while ((await scene.service.overview(0)).due < 150) await turn();
+    await scene.service.renewDue();
+    await Promise.all(wanted);
+    expect(new Set(scene.heard)).toEqual(new Set(['fresh']));
   });
 
   it('says so when there is none that does', async () => {

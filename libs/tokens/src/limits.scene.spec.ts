@@ -131,6 +131,19 @@ describe("the provider's quota", () => {
     expect(scene.counted).toHaveLength(scene.calls);
   });
 
+  it('takes none of the many that wait for it for a retry, of which only few may be made', async () => {
+    const scene = new Scene();
+    scene.renew = { quota: { requests: 5, per_s: 10 } };
+    const ids = Array.from({ length: 150 }, (_, i) => `client-${i}`);
+    await scene.store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    for (let times = 0; times < 10; times++) {
+      scene.clock.ms += 20_000;
+      await scene.pass(1);
+    }
+    expect(scene.calls).toBe(50);
+    expect(new Set(scene.heard)).toEqual(new Set(['fresh']));
+  });
+
   it('leaves a failing client failing while it waits, and its good token served', async () => {
     const scene = new Scene();
     scene.renew = { quota: { requests: 2, per_s: 600 } };

@@ -52,7 +52,8 @@ export class MemoryTokenStore implements TokenStore {
     const claims = due.slice(0, limit).map(([clientId, entry]) => ({
       latenessMs: now - entry.dueAt, // before the claim moves it
       ...this.#claim(clientId, entry),
-      ...(entry.inTrouble && { retry: true as const }),
+      ...(entry.inTrouble && { inTrouble: true as const }),
+      ...(entry.failures > 0 && { retry: true as const }),
     }));
     return { claims, lost: !this.#whole };
   }
@@ -188,7 +189,7 @@ export class MemoryTokenStore implements TokenStore {
       const known = this.#entries.get(clientId);
       if (!known) missing++;
       const entry = known ?? this.#add(clientId, now + dueInMs);
-      if (known && secretVersion > entry.minimumVersion) {
+      if (entry.minimumVersion > 0 && secretVersion > entry.minimumVersion) {
         Object.assign(entry, { dueAt: Math.min(entry.dueAt, now), notAskedBefore: 0 });
       }
       entry.minimumVersion = Math.max(entry.minimumVersion, secretVersion);

@@ -1,4 +1,5 @@
 import { ProviderUnavailable } from '#providers';
+import { CannotOpen } from '#vault';
 import { Scene } from './scene.fixture';
 
 const away = () => Promise.reject(new Error('gone'));
@@ -82,6 +83,23 @@ describe('while the token store is away', () => {
     expect(scene.calls).toBe(4);
   });
 
+  it('I1: a token that was over before it arrived is not served, and not asked for again at once', async () => {
+    loseStore();
+    await tick(10);
+    scene.lifeSeconds = 5;
+    scene.answer = async () => void (scene.clock.ms += 6_000);
+    await expect(get()).rejects.toMatchObject({ reason: 'provider_misconfigured' });
+    await expect(get()).rejects.toMatchObject({ reason: 'provider_misconfigured' });
+    expect(scene.calls).toBe(1);
+  });
+
+  it('a client that cannot be opened has no token, and the reason is told', async () => {
+    loseStore();
+    scene.load = () => Promise.reject(new CannotOpen('not with these keys'));
+    await tick(10);
+    await expect(get()).rejects.toMatchObject({ reason: 'cannot_open' });
+  });
+
   it('never more than twenty providers are asked at a time', async () => {
     loseStore();
     await tick(10);
@@ -137,6 +155,17 @@ describe('a queue that was lost', () => {
     await until(async () => (await depth()) === 500);
     await until(async () => !(await scene.store.claimDue(0)).lost);
     expect(scene.heard.filter((heard) => heard.startsWith('fault'))).toEqual([]);
+  });
+
+  it('gets back those whose tokens are asked for spread as well, not all at the moment at which the others come', async () => {
+    const scene = new Scene();
+    scene.active = Array.from({ length: 500 }, (_, i) => ({ id: `client-${i}`, version: 1, secretVersion: 1 }));
+    await scene.service.reconcile();
+    for (const { id } of scene.active) await scene.service.get(id);
+    await scene.store.close();
+    await scene.service.renewDue();
+    await until(async () => !(await scene.store.claimDue(0)).lost);
+    expect(await scene.service.overview(0)).toMatchObject({ depth: 500, due: 0 });
   });
 
   it('gets back all clients that this process knows of while the database is away', async () => {

@@ -114,9 +114,10 @@ export class RedisTokenStore implements TokenStore {
       const [lost, ...flat] = await this.#redis.claimDue(keys.due, keys.trouble, ...args);
       if (Number(lost) === 1) due.lost = true;
       for (let i = 0; i < flat.length; i += 4) {
-        const [clientId, generation, lateness, retry] = flat.slice(i, i + 4).map(String);
+        const [clientId, generation, lateness, trouble] = flat.slice(i, i + 4).map(String);
         const claim = { clientId: clientId!, generation: generation!, latenessMs: Number(lateness) };
-        due.claims.push({ ...claim, ...(retry === '1' && { retry: true }) });
+        const inTrouble = trouble !== '0' && ({ inTrouble: true } as const);
+        due.claims.push({ ...claim, ...inTrouble, ...(trouble === '2' && { retry: true }) });
       }
     };
     const shares = Array.from({ length: shardCount }, (_, i) => Math.floor((limit + i) / shardCount));
@@ -163,7 +164,7 @@ export class RedisTokenStore implements TokenStore {
       ...[Math.ceil(token.minIntervalMs ?? 0)],
       ...[token.unplannedRenewInMs === undefined ? '' : Math.ceil(token.unplannedRenewInMs)],
       ...[Math.round(token.durationMs ?? 0), token.providerRequestId?.slice(0, maxRequestIdBytes) ?? ''],
-      claim.retry ? 1 : 0,
+      claim.inTrouble ? 1 : 0,
     );
     return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
   }

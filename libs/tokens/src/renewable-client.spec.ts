@@ -19,4 +19,19 @@ describe('clients in memory', () => {
     fail(new Error('gone'));
     await expect(waiting).rejects.toThrow(ClientNotLoaded);
   });
+
+  it('are not there when they were changed while they were loaded, one or many: they may have been read before', async () => {
+    let loaded!: () => void;
+    const loading = new Promise<void>((resolve) => (loaded = resolve));
+    const loadClient = (id: string) => loading.then(() => ({ ...client, id }));
+    const fresh = new RenewableClients(loadClient, systemClock);
+    const one = fresh.load('eu');
+    const many = fresh.take(() => Promise.all(['us', 'asia'].map(loadClient)));
+    fresh.drop('eu');
+    fresh.drop('asia');
+    loaded();
+    expect(await one).toEqual(client);
+    await many;
+    expect([...fresh.known()].map(({ id }) => id)).toEqual(['us']);
+  });
 });

@@ -52,6 +52,8 @@ interface Entry {
 /** Clients, still sealed, in memory: so that renewals need no database, and go on while it is away. */
 export class RenewableClients {
   readonly #cache = new LRUCache<string, Entry>({ max: maxEntries });
+  /** What was changed while something is loaded, for each such loading. */
+  readonly #changed = new Set<Set<string>>();
 
   constructor(
     private readonly loadClient: LoadClient,
@@ -62,11 +64,11 @@ export class RenewableClients {
   async load(clientId: string): Promise<RenewableClient | undefined> {
     const cached = this.#cache.get(clientId);
     if (cached && this.clock.monotonic() - cached.confirmedAt < unconfirmedMs) return cached.client;
-    const loading = this.loadClient(clientId).then((client) => {
-      if (client) this.remember(client);
-      else this.#cache.delete(clientId);
-      return client;
-    });
+    const loading = this.take(async () => {
+      const client = await this.loadClient(clientId);
+      if (!client) this.#cache.delete(clientId);
+      return client ? [client] : [];
+    }).then(([client]) => client);
     try {
       // A database that hangs must not use up the lease of a claim.
       return await (cached ? Promise.race([loading, delay(patienceMs, cached.client)]) : loading);
@@ -90,6 +92,19 @@ export class RenewableClients {
     });
   }
 
+  /** Loads clients and remembers them, but for those that were changed meanwhile: they may have been read before. */
+  async take(load: () => Promise<RenewableClient[]>): Promise<RenewableClient[]> {
+    const changed = new Set<string>();
+    this.#changed.add(changed);
+    try {
+      const clients = await load();
+      for (const client of clients) if (!changed.has(client.id)) this.remember(client);
+      return clients;
+    } finally {
+      this.#changed.delete(changed);
+    }
+  }
+
   /** As it is at this moment, so that it need not be loaded. */
   remember(client: RenewableClient): void {
     this.#cache.set(client.id, { client, confirmedAt: this.clock.monotonic() });
@@ -98,6 +113,7 @@ export class RenewableClients {
   /** It was changed: what is in memory must not be used again. */
   drop(clientId: string): void {
     this.#cache.delete(clientId);
+    for (const changed of this.#changed) changed.add(clientId);
   }
 
   /** All that are in memory, those used last first. */

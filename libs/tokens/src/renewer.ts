@@ -8,6 +8,8 @@ import { answerWasLost, minIntervalOf, retryDelayMs } from './renewal-policy';
 import { storeIssued } from './store-issued';
 import type { Attempts, Claim, LastFailure } from './token-store';
 
+/** As when the client cannot be read from the database. */
+const secretLost: ClientNotLoaded['code'] = 'client_not_loaded';
 /** A request whose connection was cut is repeated at once, if it was cut early enough for the lease to hold. */
 const repeatWithinMs = 4_000;
 /** What is cut off at a shutdown comes back to another replica after this; whether it was answered, nobody knows. */
@@ -62,8 +64,9 @@ export class Renewer {
   }
 
   /** Commits a token that was issued for this claim. */
-  store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
-    return storeIssued(this.parts, claim, client, issued, this.inFlight);
+  async store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
+    const stored = await storeIssued(this.parts, claim, client, issued, this.inFlight);
+    if (stored === 'outdated') await this.#checkSecret(claim, client);
   }
 
   async #renew(claim: Claim): Promise<void> {
@@ -154,7 +157,10 @@ export class Renewer {
       ...(client && { secretVersion: client.secretVersion }),
       ...(intervalMs > 0 && { minIntervalMs }),
     });
-    if (outcome === 'outdated') clients.drop(clientId);
+    if (outcome === 'outdated') {
+      clients.drop(clientId);
+      await this.#checkSecret(claim, client!);
+    }
     events.renewalFailed({
       clientId,
       provider: client?.provider ?? 'unknown',
@@ -165,6 +171,19 @@ export class Renewer {
       ...(lastFailure.providerRequestId && { providerRequestId: lastFailure.providerRequestId }),
     });
     if (outcome === 'postponed') this.#tellCondition(clientId, attempts);
+  }
+
+  /**
+   * The client is due again at once, for the secret that replaced this one. Where the database has no such secret, as when
+   * it lost a change that the token store heard of, asking the provider with the old one again and again brings nothing.
+   */
+  async #checkSecret(claim: Claim, { secretVersion }: RenewableClient): Promise<void> {
+    const { clients, clock } = this.parts;
+    const present = await clients.load(claim.clientId).catch(() => undefined);
+    if (!present || present.secretVersion > secretVersion) return;
+    const message = 'the token store knows of a later secret than the database has';
+    const hint = 'The database may have lost a change. Set the secret again, or disable the client and enable it.';
+    await this.#fail(claim, undefined, { code: secretLost, message, hint, reached: false, at: clock.now() }, false);
   }
 
   /** As long as if it had failed once more: while a provider is down, its clients do not come back every few seconds. */

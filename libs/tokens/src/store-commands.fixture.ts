@@ -71,9 +71,10 @@ const claimDue = command('claimDue', fc.tuple(few(1, 2, 64, 64, 64)), (limit) =>
   const [{ claims }, now] = await real.timed((store) => store.claimDue(limit!));
   expect(claims.length).toBeLessThanOrEqual(limit!);
   for (const claim of claims) {
-    const { queued, due, inTrouble } = model.clients.get(claim.clientId)!;
+    const { queued, due, inTrouble, state } = model.clients.get(claim.clientId)!;
     expect([queued, isAfter(due, now)]).not.toEqual([true, true]);
-    expect(claim.retry === true).toBe(inTrouble);
+    expect(claim.inTrouble === true).toBe(inTrouble);
+    expect(claim.retry === true).toBe(state.failures > 0);
     expect(claim.latenessMs).toBeGreaterThanOrEqual(Math.max(0, now.from - due.to));
     expect(claim.latenessMs).toBeLessThanOrEqual(now.to - due.from);
     granted(model, claim, now);

@@ -11,6 +11,7 @@ const lateMs = 5_000;
 /**
  * Plans the next renewal of a token that was issued for this claim, seals it and commits it.
  * @param underWay how many renewals run in this process at this moment
+ * @returns whether its secret was replaced meanwhile: then it was not stored, and the client is due again
  * @throws ProviderMisconfigured when it was over before it could be served
  */
 export async function storeIssued(
@@ -19,7 +20,7 @@ export async function storeIssued(
   client: RenewableClient,
   issued: IssuedToken,
   underWay: number,
-): Promise<void> {
+): Promise<'outdated' | undefined> {
   const { clientId, latenessMs } = claim;
   const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
   const toldSeconds = issued.lifeSeconds;
@@ -66,13 +67,16 @@ export async function storeIssued(
     ...(providerRequestId && { providerRequestId }),
   });
   if (freshAgain || isLate) crowd.note();
-  if (outcome === 'outdated') clients.drop(clientId);
   if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
   else events.tokenDiscarded({ ...event, why: outcome });
   if (freshAgain) events.conditionChanged({ clientId, condition: 'fresh' });
+  if (outcome !== 'outdated') return undefined;
+  clients.drop(clientId);
+  return outcome;
 }
 
-function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
+/** A token that was over before it could be served. */
+export function deadOnArrival(lifeSeconds: number): ProviderMisconfigured {
   return new ProviderMisconfigured({
     message: `the provider issued a token of ${lifeSeconds} s, which was over before it could be served`,
     providerStatus: 200,

@@ -165,7 +165,7 @@ export class ClientModel {
   enqueued(secretVersion: number, dueInMs: number, now: Span): boolean {
     const missing = !this.queued;
     if (missing) this.due = later(now, dueInMs);
-    else if (secretVersion > this.minimumVersion) {
+    else if (this.minimumVersion > 0 && secretVersion > this.minimumVersion) {
       this.due = { from: Math.min(this.due.from, now.from), to: Math.min(this.due.to, now.to) };
     }
     this.queued = true;

@@ -220,6 +220,17 @@ describe('TokenService', () => {
     expect(scene.calls).toBeLessThan(12);
   });
 
+  it('asks less and less where the database lost a change of secret that the store heard of, and says so', async () => {
+    await scene.store.change('c', 5);
+    await scene.pass(300);
+    expect(scene.calls).toBeLessThan(12);
+    await expect(get()).rejects.toMatchObject({ reason: 'client_not_loaded' });
+    scene.known = { secretVersion: 5 };
+    await scene.service.change('c', 5);
+    await scene.pass(1);
+    expect(await get()).toMatch('token-');
+  });
+
   it('takes no more work once it is stopped', async () => {
     scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
     await scene.service.reconcile();

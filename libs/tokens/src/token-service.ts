@@ -56,7 +56,7 @@ export class TokenService {
   readonly #upkeep: Upkeep;
   readonly #demands = new Map<string, Promise<Reading>>();
   #renews: boolean;
-  #claiming = false;
+  #claiming: Promise<number> | undefined;
   #stopped = false;
 
   constructor({ store, vault, requestToken, loadClient, ...options }: TokenServiceOptions) {
@@ -125,19 +125,8 @@ export class TokenService {
   async renewDue(): Promise<number> {
     const free = maxInFlight - this.#renewer.inFlight;
     if (this.#claiming || this.#stopped || free <= 0) return 0;
-    this.#claiming = true;
-    try {
-      const { claims, lost } = await this.#store.claimDue(free);
-      this.#reader.heardOfStore(true);
-      for (const claim of claims) void this.#renewer.renew(claim);
-      if (lost) void this.#upkeep.rebuild();
-      return claims.length;
-    } catch (error) {
-      this.#reader.heardOfStore(false);
-      throw error;
-    } finally {
-      this.#claiming = false;
-    }
+    this.#claiming = this.#claimAndRenew(free).finally(() => (this.#claiming = undefined));
+    return this.#claiming;
   }
 
   /** An admin wants a new token now, whatever is planned; the provider's limits are kept. @throws when the store fails */
@@ -241,7 +230,22 @@ export class TokenService {
 
   /** Waits until the renewals under way have ended; after so long they are cut off, and their claims given back. */
   async drain(withinMs = 8_500): Promise<void> {
-    await this.#renewer.drain(withinMs);
+    // What is just being claimed is given back as well.
+    const arriving = this.#claiming?.catch(() => 0).then(() => this.#renewer.drain(withinMs));
+    await Promise.all([this.#renewer.drain(withinMs), arriving]);
+  }
+
+  async #claimAndRenew(limit: number): Promise<number> {
+    try {
+      const { claims, lost } = await this.#store.claimDue(limit);
+      this.#reader.heardOfStore(true);
+      for (const claim of claims) void this.#renewer.renew(claim);
+      if (lost) void this.#upkeep.rebuild();
+      return claims.length;
+    } catch (error) {
+      this.#reader.heardOfStore(false);
+      throw error;
+    }
   }
 
   /** Sees to it that a token later than `seen` is in the store, if that is possible now, and reads what is there. */

@@ -110,6 +110,17 @@ describe.each([
     expect((await store.commit(right!, shorter)).outcome).toBe('stored');
   });
 
+  it('hearing of a version for the first time takes no claim from who has it, nor makes anyone due before his turn', async () => {
+    const first = await claimed(); // everything was lost, and somebody wants it
+    await enqueue(0, 3);
+    expect(await dueNow()).toEqual([]);
+    expect((await store.commit(first, token(now(), { secretVersion: 3 }))).outcome).toBe('stored');
+    await store.remove(id);
+    await enqueue(60_000, 0);
+    await enqueue(0, 3);
+    expect(await dueNow()).toEqual([]);
+  });
+
   it('counts no failure against a secret that was not the one tried, and lets the present one be tried at once', async () => {
     await enqueue();
     await store.change(id, 2);

@@ -7,8 +7,10 @@ export interface Claim {
   generation: string;
   /** How long the renewal had been due when it was claimed, ms; absent when it was claimed on demand. */
   latenessMs?: number;
-  /** The client's last attempt failed or, where it was claimed because it was due, was held back. */
+  /** The client's last attempt failed, or would have: its provider fails too often to be asked. */
   retry?: true;
+  /** As `Overview.leastRunway` has it; said of those that were claimed because they were due. */
+  inTrouble?: true;
 }
 
 export interface DueClaims {

@@ -44,10 +44,10 @@ describe.each([
     expect((await dueNow()).retry).toBeUndefined();
   });
 
-  it('is one that was held back, too', async () => {
+  it('is one whose claim was given back, too, though that is no attempt to be made again', async () => {
     await store.postpone(await claimed(), 0);
     const claim = await dueNow();
-    expect(claim.retry).toBe(true);
+    expect(claim.retry).toBeUndefined();
     expect(await inTrouble()).toBe(true);
     await store.commit(claim, token(bench.now()));
     expect(await inTrouble()).toBe(false);

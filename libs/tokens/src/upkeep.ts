@@ -76,7 +76,7 @@ export class Upkeep {
     for await (const page of active.pages()) {
       // Before they can be claimed: a queue that was empty does not have each looked up by itself.
       const unknown = clients.confirm(page);
-      if (unknown.length > 0) for (const client of await loadClients(unknown)) clients.remember(client);
+      if (unknown.length > 0) await clients.take(() => loadClients(unknown));
       // Where a part of the store is away, the others get theirs all the same.
       missing += await store.enqueue(this.#spread(page, total)).catch((error: unknown) => {
         failed = { error };

@@ -7,8 +7,9 @@
   ARGV[2] limit  at most so many
   ARGV[3] lease  ms
   ARGV[4] shift  ms added to the clock (tests)
-  Returns {} when none is due; else {lost, id, generation, lateness in ms, retry, id, ...}: lost is 1 when the shard has
-  no mark, which says that all of its clients are in the queue; retry is 1 for a client in trouble
+  Returns {} when none is due; else {lost, id, generation, lateness in ms, trouble, id, ...}: lost is 1 when the shard has
+  no mark, which says that all of its clients are in the queue; trouble is 1 for a client in trouble, 2 where its last
+  attempt failed: others were only given back
 ]]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
@@ -34,7 +35,8 @@ for i, id in ipairs(ids) do
   claims[#claims + 1] = id
   claims[#claims + 1] = text
   claims[#claims + 1] = string.format('%.0f', now - due[2 * i])
-  claims[#claims + 1] = trouble[i] and 1 or 0
+  local failed = trouble[i] and tonumber(redis.call('HGET', ARGV[1] .. 'c:' .. id, 'f') or 0) > 0
+  claims[#claims + 1] = failed and 2 or trouble[i] and 1 or 0
 end
 redis.call('ZADD', KEYS[1], unpack(leases))
 redis.call('SET', ARGV[1] .. 'generation', string.format('%.0f', generation))

@@ -17,8 +17,9 @@ for i = 3, #ARGV, 3 do
   if tonumber(ARGV[i + 1]) > minimum then
     redis.call('HSET', client, 'm', ARGV[i + 1])
     redis.call('HDEL', client, 'a', 'i')
-    -- A higher version than was known: the change that made it never arrived here, so it is due now.
-    if added == 0 then redis.call('ZADD', KEYS[1], 'LT', now, ARGV[i]) end
+    -- A higher version than was known: the change that made it never arrived here, so it is due now. Where none was known,
+    -- as after everything was lost, it waits for its turn, or somebody is at it.
+    if added == 0 and minimum > 0 then redis.call('ZADD', KEYS[1], 'LT', now, ARGV[i]) end
   end
 end
 return missing
