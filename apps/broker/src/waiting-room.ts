@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fastify } from 'fastify';
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isDatabaseUnavailable } from '#registry';
 import type { Logger } from './logger';
 import { Problem } from './problem';
@@ -67,17 +67,26 @@ export async function openPatiently<T>(
 }
 
 async function openRoom({ port, host }: Place, state: { database: string }, logger: Logger): Promise<Room> {
-  const server = fastify({ forceCloseConnections: true });
-  server.addHook('onRequest', async (_request, reply) => {
+  const turnAway = (request: FastifyRequest, reply: FastifyReply): void => {
     // The next request shall meet the broker itself.
-    reply.headers({ connection: 'close', 'cache-control': 'no-store' });
+    void reply.header('connection', 'close');
+    sendProblem(waiting(), request, reply);
+  };
+  const server = fastify({
+    forceCloseConnections: true,
+    frameworkErrors: (_error, request, reply) => turnAway(request as FastifyRequest, reply as FastifyReply),
+  });
+  server.addHook('onRequest', (request, reply, done) => {
+    // Before its body is read: what is in there does not matter now.
+    if (request.is404) return turnAway(request, reply);
+    void reply.headers({ connection: 'close', 'cache-control': 'no-store' });
+    done();
   });
   server.get('/health/live', () => ({ status: 'ok' }));
   server.get('/health/ready', (_request, reply) => {
     const checks = { database: state.database, migrations: unasked, token_store: unasked, keys: unasked };
     return reply.code(503).send({ status: 'not_ready', checks: { ...checks, shutdown: 'ok' } });
   });
-  server.setNotFoundHandler((request, reply) => sendProblem(waiting(), request, reply));
   await server.listen({ port, host });
   const address = server.server.address() as AddressInfo;
   const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address;

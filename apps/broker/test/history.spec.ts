@@ -261,19 +261,22 @@ describe('what a renewal that goes well costs PostgreSQL', () => {
   it('hours are asked for by provider and by time, 90 days at most', async () => {
     const get = (query: string) => fleet.admin('GET', `/v1/renewals${query}`);
     expect((await get('?provider=nobody')).body).toEqual({ items: [] });
-    expect((await get('?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z')).body).toEqual({ items: [] });
+    expect((await get('?from=2020-01-01&to=2020-01-02T00:00:00Z')).body).toEqual({ items: [] });
     const one = (await get('?provider=capillary&limit=1')).body;
     expect(one.items).toHaveLength(1);
     expect((await get(`?provider=capillary&limit=1&cursor=${one.next_cursor}`)).body.items[0]).not.toEqual(
       one.items[0],
     );
     for (const query of [
-      '?from=2020-01-01T00:00:00Z',
-      '?from=2025-01-02T00:00:00Z&to=2025-01-01T00:00:00Z',
-      '?from=yesterday',
-      `?cursor=${Buffer.from('2020-13-99T00:00:00Z|a|b|c').toString('base64url')}`,
+      ...['?from=2020-01-01T00:00:00Z', '?from=2025-01-02T00:00:00Z&to=2025-01-01T00:00:00Z'],
+      ...['yesterday', '2026-W05', '2026-001', '2026', '2026-01-01T00:00:00'].map((time) => `?from=${time}`),
+      ...['02-31T00:00:00.000Z|a|b|c', '01-01T00:00:00.000Z|a\0|b|c'].map(
+        (text) => `?cursor=${Buffer.from(`2020-${text}`).toString('base64url')}`,
+      ),
     ]) {
-      expect(await get(query)).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+      const answer = await get(query);
+      expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+      expect(answer.body.errors[0].pointer).toMatch(/^\/(from|cursor)$/);
     }
   });
 

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { ask, type Fleet, startFleet, until } from './fleet';
+import { listen } from './listening';
 
 const secretCanary = 'canary/Secret+7f3a9c%41';
 const keyCanary = 'canary-client-key-51d2';
@@ -49,8 +50,10 @@ async function dumpRedis(url: string): Promise<string> {
         dump += Object.entries(await redis.hgetallBuffer(key))
           .map(([k, v]) => `${k}=${v.toString('latin1')}`)
           .join('\n');
-      if (type === 'zset') dump += (await redis.zrange(key, '0', '-1')).join('\n');
-      if (type === 'string') dump += await redis.get(key);
+      else if (type === 'zset') dump += (await redis.zrange(key, '0', '-1')).join('\n');
+      else if (type === 'string') dump += (await redis.getBuffer(key))!.toString('latin1');
+      else if (type === 'list') dump += (await redis.lrangeBuffer(key, 0, -1)).join('\n');
+      else throw new Error(`${key} is a ${type}, which is not looked into`);
     }
     return dump;
   } finally {
@@ -100,6 +103,8 @@ describe('no canary is found', () => {
         ),
       );
       expect(see(await fleet.token(name, serviceKey)).status).toBe(503);
+      see(await fleet.admin('POST', `/v1/clients/${name}/renewals`));
+      expect(see(await fleet.admin('GET', `/v1/clients/${name}/renewals`)).body.items).not.toEqual([]);
     }
     see(await fleet.admin('PATCH', '/v1/clients/eu', { inputs: { secret: `${secretCanary}\n` } }, { 'if-match': '*' }));
     see(await fleet.admin('POST', '/v1/clients', `{"name":"x","inputs":{"secret":"${secretCanary}"`));
@@ -121,12 +126,21 @@ describe('no canary is found', () => {
       '/v1/admin-keys',
       '/v1/grants',
       '/v1/summary',
+      '/v1/renewals',
+      '/v1/clients/eu/renewals',
+      '/v1/events?order=desc&limit=200',
       '/metrics',
       '/health/ready',
       '/openapi.json',
     ]) {
-      see(await fleet.admin('GET', path));
+      see(await fleet.admin('GET', path, undefined, { accept: 'application/json' }));
     }
+    const authorization = `Bearer ${canaries['admin']}`;
+    const listener = await listen(`${fleet.brokers[0]!.url}/v1/events`, { authorization, 'last-event-id': '0' });
+    await listener.hears((heard) => heard.length >= modes.length);
+    answers += listener.text();
+    listener.leave();
+    await fleet.brokers[0]!.kill('SIGTERM'); // which writes the sums of the hour
   }, 60_000);
   afterAll(() => fleet.stop());
 
@@ -134,12 +148,15 @@ describe('no canary is found', () => {
     const dump = await dumpPostgres(fleet.database.url);
     expect(dump).toContain('client.created');
     expect(dump).toContain('eyJ'); // the sealed inputs are in it
+    expect(dump).toContain('client.condition_changed');
+    expect(dump).toContain('provider_unavailable'); // in an hour
     expect(findIn(dump, canaries)).toEqual([]);
   });
 
   it('in a dump of Redis', async () => {
     const dump = await dumpRedis(fleet.redis.url);
     expect(dump).toMatch(/tb1:\{\d+\}:c:/);
+    expect(dump).toContain('(HTTP 500)'); // in an attempt
     expect(findIn(dump, canaries)).toEqual([]);
   });
 

@@ -39,8 +39,11 @@ describe('started while the database cannot be reached', () => {
       expect(answer.headers.get('content-type')).toContain('application/problem+json');
       expect(answer.headers.get('retry-after')).toBe('1');
     }
-    const post = await ask(`${broker.url}/v1/clients`, 'POST', { name: 'x' }, { authorization });
-    expect(post).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+    for (const body of [{ name: 'x' }, '{"name', `"${'x'.repeat(2 * 1024 * 1024)}"`]) {
+      const post = await ask(`${broker.url}/v1/clients`, 'POST', body, { authorization });
+      expect(post).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+    }
+    expect(await get('/%zz')).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
     const { host, pathname, password } = new URL(wire.url);
     expect(broker.output().match(/waiting for the database/g)).toHaveLength(1); // and again after half a minute
     expect(broker.output()).toContain(host + pathname);

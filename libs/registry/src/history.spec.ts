@@ -134,6 +134,23 @@ describe('the history', () => {
     expect((await eventsOf(name)).map(({ detail }) => detail)).toMatchObject([{ condition: 'failing' }]);
   }, 30_000);
 
+  it('takes hours in which a renewal was months late, as after a clock has jumped, with all others beside', async () => {
+    const hours = new RenewalHours(db);
+    const hour = new Date('2026-05-05T10:00:00Z');
+    const row = { hour, outcome: 'renewed', reason: '', count: 1, durationMsSum: 5, durationMsMax: 5 };
+    const months = 100 * 24 * 3_600_000;
+    await hours.add([
+      { ...row, provider: 'late', latenessMsMax: months },
+      { ...row, provider: 'on-time', latenessMsMax: 7 },
+    ]);
+    const { items } = await hours.list({ from: hour, to: new Date('2026-05-05T11:00:00Z'), limit: 10 });
+    expect(items.map(({ provider, latenessMsMax }) => [provider, latenessMsMax])).toEqual([
+      ['late', 2 ** 31 - 1],
+      ['on-time', 7],
+    ]);
+    await db.renewalHour.deleteMany();
+  });
+
   it('has one event for each change of a breaker, however many replicas saw it', async () => {
     const origin = 'https://a.example';
     const replicas = Array.from({ length: 5 }, () => new Events(db));

@@ -16,6 +16,9 @@ export interface RenewalHour {
   latenessMsMax: number;
 }
 
+/** What its columns hold: 24 days. Whatever was later than that, as after a clock has jumped, must not keep the rest out. */
+const maxInteger = 2 ** 31 - 1;
+
 /** The renewals of each hour, added up. */
 export class RenewalHours {
   constructor(private readonly db: Database) {}
@@ -25,7 +28,7 @@ export class RenewalHours {
     if (hours.length === 0) return;
     const column = <K extends keyof RenewalHour>(name: K) => hours.map((hour) => hour[name]);
     const numbers = (name: 'count' | 'durationMsSum' | 'durationMsMax' | 'latenessMsMax') =>
-      column(name).map((number) => Math.round(number));
+      column(name).map((number) => Math.min(Math.round(number), name === 'durationMsSum' ? Infinity : maxInteger));
     await this.db.$executeRaw`
       INSERT INTO renewal_hours AS kept
         (hour, provider, outcome, reason, count, duration_ms_sum, duration_ms_max, lateness_ms_max)

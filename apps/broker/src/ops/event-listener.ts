@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { EventRecord } from '#registry';
 import { eventText } from './event.view';
@@ -14,20 +15,28 @@ const retryMs = 3_000;
 /** One who listens to events, by a body that does not end. */
 export class EventListener {
   readonly body = new PassThrough();
+  /** Of the connection rather than of the answer: an answer that waits behind another one is not told when it breaks. */
+  readonly #socket: Socket;
 
   constructor(
-    private readonly response: ServerResponse,
+    response: ServerResponse,
     /** It has been told of everything up to here. */
     public position: bigint,
     /** Name of the only client that it wants to hear of. */
     readonly client: string | undefined,
     readonly mayListen: () => Promise<boolean>,
   ) {
+    this.#socket = response.req.socket;
     this.#write(`retry: ${retryMs}\n\n`);
   }
 
   get open(): boolean {
-    return this.body.writable && !this.response.destroyed;
+    return this.body.writable && !this.#socket.destroyed;
+  }
+
+  /** Called when it has gone; not, where it had gone before. */
+  onGone(forget: () => void): void {
+    this.#socket.once('close', forget);
   }
 
   /** Tells what it has not been told yet. */
@@ -44,7 +53,7 @@ export class EventListener {
   async taken(): Promise<void> {
     if (!this.body.writableNeedDrain) return;
     const signal = AbortSignal.timeout(patienceMs);
-    const ends = [once(this.body, 'drain', { signal }), once(this.response, 'close', { signal })];
+    const ends = [once(this.body, 'drain', { signal }), once(this.#socket, 'close', { signal })];
     await Promise.race(ends).catch(() => this.cut());
     for (const end of ends) end.catch(() => undefined);
   }
@@ -60,7 +69,7 @@ export class EventListener {
   }
 
   cut(): void {
-    this.response.destroy();
+    this.#socket.destroy();
   }
 
   /** Who takes too little is cut off rather than waited for, and may come back to where it was. */

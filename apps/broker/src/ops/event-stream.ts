@@ -52,8 +52,10 @@ export class EventStream implements BeforeApplicationShutdown {
       throw unavailable(`${this.#limits.listeners} programs listen to this replica already.`);
     }
     const listener = new EventListener(response, 0n, client, mayListen);
+    // Gone while it was looked up who asks: nobody would say that it can be forgotten.
+    if (!listener.open) return listener.body;
     this.#listeners.add(listener);
-    response.once('close', () => this.#forget(listener));
+    listener.onGone(() => this.#forget(listener));
     try {
       const newest = BigInt(await this.events.newest());
       // A number that was never given out, as after a restore of the database, would be waited for in vain.

@@ -13,6 +13,8 @@ const mendAtOnce = 1_000;
 /** What requests and renewals leave behind, written for many of them at once and never while they wait. */
 @Injectable()
 export class RecordSchedule {
+  readonly #running = new Map<string, Promise<void>>();
+
   constructor(
     private readonly conditions: ConditionRecorder,
     private readonly breakers: BreakerRecorder,
@@ -25,27 +27,35 @@ export class RecordSchedule {
   ) {}
 
   @Interval(1_000)
-  async recordConditions(): Promise<void> {
-    await this.conditions.flush().catch((error: unknown) => this.#failed(error, 'conditions'));
-    await this.breakers.flush().catch((error: unknown) => this.#failed(error, 'changes of breakers'));
+  recordConditions(): Promise<void> {
+    return this.#alone('conditions', async () => {
+      await this.conditions.flush().catch((error: unknown) => this.#failed(error, 'conditions'));
+      await this.breakers.flush().catch((error: unknown) => this.#failed(error, 'changes of breakers'));
+    });
   }
 
   @Interval(60_000)
-  async recordHours(): Promise<void> {
-    await this.hours.flush().catch((error: unknown) => this.#failed(error, 'the renewals of the hour'));
+  recordHours(): Promise<void> {
+    return this.#alone('hours', () =>
+      this.hours.flush().catch((error: unknown) => this.#failed(error, 'the renewals of the hour')),
+    );
   }
 
   /** What was gathered since the last time; the renewals that were running have ended before. */
   async flush(): Promise<void> {
+    // What is being written just now does not hold what came after it was begun.
+    await Promise.all(this.#running.values());
     await Promise.all([this.recordConditions(), this.recordHours(), this.recordUses()]);
   }
 
   @Interval(10_000)
-  async recordUses(): Promise<void> {
-    const uses = this.authenticator.takeUses();
-    await this.access.recordUses(uses).catch((error: unknown) => {
-      this.authenticator.putBackUses(uses);
-      this.#failed(error, 'the last use of keys');
+  recordUses(): Promise<void> {
+    return this.#alone('uses', async () => {
+      const uses = this.authenticator.takeUses();
+      await this.access.recordUses(uses).catch((error: unknown) => {
+        this.authenticator.putBackUses(uses);
+        this.#failed(error, 'the last use of keys');
+      });
     });
   }
 
@@ -62,6 +72,13 @@ export class RecordSchedule {
     } catch (error) {
       this.#failed(error, 'conditions');
     }
+  }
+
+  /** One after the other, so that nothing older follows what is newer; who comes meanwhile waits for the one that runs. */
+  #alone(what: string, work: () => Promise<void>): Promise<void> {
+    const running = this.#running.get(what) ?? work().finally(() => this.#running.delete(what));
+    this.#running.set(what, running);
+    return running;
   }
 
   #failed(error: unknown, what: string): void {

@@ -1,6 +1,6 @@
-import { Controller, Get, Query } from '@nestjs/common';
+import { applyDecorators, Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsISO8601 } from 'class-validator';
+import { IsISO8601, Matches } from 'class-validator';
 import { type RenewalHour, RenewalHours, retentionDays } from '#registry';
 import { IsText, Optional } from '../admin/name';
 import { IsCursor, IsLimit, pageRequest, pageView } from '../admin/page.dto';
@@ -9,12 +9,14 @@ import { invalid } from '../problem';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-const cursor = /^(\d{4}-\d\d-\d\dT[\d:.]+Z)\|[^|]+\|\w+\|\w*$/;
+const cursor = /^(\d{4}-\d\d-\d\dT[\d:.]+Z)\|[^|\0]+\|\w+\|\w*$/;
 
+const timeRule = { message: '$property must be a time such as 2026-01-31T12:00:00Z' };
+/** Of the forms of ISO 8601 those that mean the same everywhere: no week, no number of a day, no time without its zone. */
 const IsTime = (): PropertyDecorator =>
-  IsISO8601(
-    { strict: true, strictSeparator: true },
-    { message: '$property must be a time such as 2026-01-31T12:00:00Z' },
+  applyDecorators(
+    IsISO8601({ strict: true, strictSeparator: true }, timeRule),
+    Matches(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, timeRule),
   );
 
 class RenewalHoursQuery {
@@ -94,12 +96,18 @@ export class RenewalHoursController {
     if (end - begin > retentionDays * dayMs)
       throw invalid('/from', `from must be ${retentionDays} days before to, or later`);
     const found = await this.hours.list({
-      ...pageRequest(page, (after) => Date.parse(cursor.exec(after)?.[1] ?? '') > 0),
+      ...pageRequest(page, (after) => isTime(cursor.exec(after)?.[1])),
       ...{ from: new Date(Math.floor(begin / hourMs) * hourMs), to: new Date(end) },
       ...(provider !== undefined && { provider }),
     });
     return pageView(found, renewalHourView);
   }
+}
+
+/** As we write it, and on the calendar. */
+function isTime(text = ''): boolean {
+  const ms = Date.parse(text);
+  return ms > 0 && new Date(ms).toISOString() === text;
 }
 
 function renewalHourView({ hour, provider, outcome, reason, count, ...times }: RenewalHour): RenewalHourView {
