@@ -17,7 +17,7 @@ export function bulkEnv(ttlSeconds: number): Record<string, string> {
   return { BULK_TTL_SECONDS: String(ttlSeconds), BULK_TOKEN_BYTES: String(tokenBytes) };
 }
 
-export async function readBulk({ simulator }: Ground): Promise<BulkReading> {
+export async function readBulk({ simulator }: { simulator: { url: string } }): Promise<BulkReading> {
   const { body } = await request(`${simulator.url}/_control/bulk`);
   return (await body.json()) as BulkReading;
 }

@@ -4,6 +4,9 @@ import { RedisTokenStore } from '#tokens';
 import { Attestations, KeyRing, Secret, Vault } from '#vault';
 import type { Ground } from './rig';
 
+/** As much of a ground as a crowd needs. */
+export type CrowdGround = Pick<Ground, 'databaseUrl' | 'redisUrl' | 'masterKeys'> & { simulator: { url: string } };
+
 const rowsAtOnce = 1_000;
 
 /**
@@ -11,7 +14,7 @@ const rowsAtOnce = 1_000;
  * and without an audit entry each. Through its API it would take half an hour.
  * @param dueInMs when the first token of each is due, counted from the end of all this
  */
-export async function registerCrowd(ground: Ground, count: number, dueInMs: () => number): Promise<Crowd> {
+export async function registerCrowd(ground: CrowdGround, count: number, dueInMs: () => number): Promise<Crowd> {
   const keyRing = KeyRing.parse(ground.masterKeys);
   const database = openDatabase(postgresAdapter(ground.databaseUrl));
   const store = new RedisTokenStore(ground.redisUrl);

@@ -148,12 +148,12 @@ export class Rig {
 
   /** The same, and anything but 2xx is an error. */
   async mustAdmin(method: string, path: string, body?: unknown, headers = {}): Promise<HttpAnswer> {
-    const tryIt = () => this.admin(method, path, body, headers);
-    let answer = await tryIt();
+    const attempt = () => this.admin(method, path, body, headers);
+    let answer = await attempt();
     // A trial at the provider takes its turn in the quota: an admin repeats it when he is told to.
     for (let tries = 0; answer.body?.code === 'throttled' && tries < 30; tries++) {
       await delay(Number(answer.headers.get('retry-after') ?? 1) * 1_000);
-      answer = await tryIt();
+      answer = await attempt();
     }
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer;

@@ -1,8 +1,11 @@
 import type { Row } from '../row';
+import { answerRows } from './answers';
 import { clientRows } from './clients';
 import { herdRows } from './herd';
 import { clockRows } from './clocks';
 import { failoverRows } from './failover';
+import { keyRows } from './keys';
+import { postgresRows } from './postgres';
 import { processRows } from './processes';
 import { awayRows } from './redis-away';
 import { lostRows } from './redis-lost';
@@ -15,7 +18,10 @@ export const rows: Row[] = [
   ...awayRows,
   ...failoverRows,
   ...clockRows,
+  ...postgresRows,
   ...providerRows,
+  ...answerRows,
   ...clientRows,
+  ...keyRows,
   ...herdRows,
 ].toSorted((a, b) => a.number - b.number);

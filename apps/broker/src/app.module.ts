@@ -108,6 +108,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const conditions = new ConditionRecorder(clients);
   const breakers = new BreakerRecorder(events);
   const recordedHours = new HourRecorder(hours);
+  const keys = new KeysSchedule(new MasterKeys(database, attestations), logger);
   const tokens: TokenService = new TokenService({
     store,
     vault,
@@ -119,13 +120,13 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     loadClients: (ids) => loaded.loadMany(ids),
     active: loaded,
     renews: config.roles.has('renew'),
+    lacksKeys: () => keys.state !== 'ok',
     observers: [metrics, conditions, breakers, recordedHours, new RenewalLog(logger)],
   });
 
   const registration = new Registration({ clients, loaded, definitions, tokens, requestToken, allowedOrigins, logger });
   const connectionTests = new ConnectionTests({ definitions, tokens, tryOut, audit, allowedOrigins });
   const pingDatabase = () => database.$queryRaw`SELECT 1`;
-  const keys = new KeysSchedule(new MasterKeys(database, attestations), logger);
   const { pendingMigrations } = storage;
   const readiness = new Readiness({ store, pingDatabase, pendingMigrations, keys: () => keys.state });
   const renewals = new RenewalSchedule(tokens, config.roles, logger);

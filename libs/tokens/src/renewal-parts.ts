@@ -17,6 +17,8 @@ export interface RenewalParts {
   requestToken: RequestToken;
   gate: ProviderGate;
   crowd: Crowd;
+  /** Whether this replica lacks a key that others have. */
+  lacksKeys: () => boolean;
   events: Required<TokenEvents>;
   clock: Clock;
   random: Random;

@@ -63,7 +63,7 @@ export class Renewer {
 
   /** Commits a token that was issued for this claim. */
   store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
-    return storeIssued(this.parts, claim, client, issued);
+    return storeIssued(this.parts, claim, client, issued, this.inFlight);
   }
 
   async #renew(claim: Claim): Promise<void> {
@@ -80,6 +80,7 @@ export class Renewer {
     } catch (error) {
       if (this.#cutOff) return void (await store.postpone(claim, cutOffRestMs));
       if (error instanceof HeldBack) return await this.#holdBack(claim, client!, error);
+      if (error instanceof CannotOpen && (await this.#leaveToOthers(claim))) return;
       const lastFailure = failureOf(error, clock.now());
       if (!lastFailure) throw error;
       const durationMs = Math.round(clock.monotonic() - started);
@@ -182,6 +183,19 @@ export class Renewer {
     const outcome = await store.postpone(claim, nextAttemptInMs, attempts);
     events.heldBack({ clientId, provider, why, nextAttemptInMs });
     if (outcome === 'postponed') this.#tellCondition(clientId, attempts);
+  }
+
+  /**
+   * Given back at once: the next to look is another replica. Not where there is no token to serve, since the key may have
+   * left all of them, and somebody has to tell.
+   */
+  async #leaveToOthers(claim: Claim): Promise<boolean> {
+    const { store, lacksKeys } = this.parts;
+    if (!lacksKeys()) return false;
+    const { token } = await store.read(claim.clientId);
+    if ((token?.runwayMs ?? 0) <= 0) return false;
+    await store.postpone(claim, 0);
+    return true;
   }
 
   #tellCondition(clientId: string, attempts: Attempts): void {

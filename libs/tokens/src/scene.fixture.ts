@@ -39,7 +39,7 @@ export class Scene {
   constructor(private readonly random: () => number = () => 0.5) {}
 
   /** Another replica, on the same store. */
-  newService(options: { renews?: boolean } = {}): TokenService {
+  newService(options: { renews?: boolean; lacksKeys?: () => boolean } = {}): TokenService {
     const observer: TokenEvents = {
       conditionChanged: ({ condition }) => this.heard.push(condition),
       providerCalled: ({ status }) => this.counted.push(status),

@@ -10,6 +10,7 @@ const lateMs = 5_000;
 
 /**
  * Plans the next renewal of a token that was issued for this claim, seals it and commits it.
+ * @param underWay how many renewals run in this process at this moment
  * @throws ProviderMisconfigured when it was over before it could be served
  */
 export async function storeIssued(
@@ -17,6 +18,7 @@ export async function storeIssued(
   claim: Claim,
   client: RenewableClient,
   issued: IssuedToken,
+  underWay: number,
 ): Promise<void> {
   const { clientId, latenessMs } = claim;
   const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
@@ -32,7 +34,7 @@ export async function storeIssued(
   const renewInMs = Math.max(renewAtMs - elapsedMs, atLeastMs);
   // Sooner than planned one gets the same token, or ends the one that others hold.
   const planned = renew.single_live || nextBeforeEndMs !== undefined;
-  const spread = !planned && crowd.isHere ? Math.max(crowd.spread(renewInMs), atLeastMs) : undefined;
+  const spread = !planned && crowd.isHere(underWay) ? Math.max(crowd.spread(renewInMs), atLeastMs) : undefined;
   const isLate = (latenessMs ?? 0) > lateMs;
   const { providerRequestId } = issued;
   const event = {

@@ -28,6 +28,8 @@ export interface TokenServiceOptions {
   active?: ActiveClients;
   /** False: this process asks no provider for a token that is wanted; it leaves that to one that renews. */
   renews?: boolean;
+  /** Whether this replica lacks a master key that others have: what it cannot open it leaves to them. */
+  lacksKeys?: () => boolean;
   observers?: TokenEvents[];
   clock?: Clock;
   random?: Random;
@@ -58,13 +60,19 @@ export class TokenService {
   #stopped = false;
 
   constructor({ store, vault, requestToken, loadClient, ...options }: TokenServiceOptions) {
-    const { clock = systemClock, random = Math.random, renews = true, observers = [] } = options;
+    const {
+      clock = systemClock,
+      random = Math.random,
+      renews = true,
+      observers = [],
+      lacksKeys = () => false,
+    } = options;
     const events = tellAll(observers);
     const clients = new RenewableClients(loadClient, clock);
     const cache = new TokenCache(clock, () => store.newsArrives());
     const gate = new ProviderGate({ store, events, clock, random });
     const crowd = new Crowd(() => clock.monotonic(), random);
-    const parts = { store, clients, cache, vault, requestToken, gate, crowd, events, clock, random };
+    const parts = { store, clients, cache, vault, requestToken, gate, crowd, lacksKeys, events, clock, random };
     const { active = noClients, loadClients = async () => [] } = options;
     [this.#store, this.#clock, this.#clients, this.#cache, this.#gate] = [store, clock, clients, cache, gate];
     this.#renewer = new Renewer(parts);

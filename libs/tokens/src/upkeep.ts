@@ -74,13 +74,14 @@ export class Upkeep {
     let missing = 0;
     let failed: { error: unknown } | undefined;
     for await (const page of active.pages()) {
+      // Before they can be claimed: a queue that was empty does not have each looked up by itself.
+      const unknown = clients.confirm(page);
+      if (unknown.length > 0) for (const client of await loadClients(unknown)) clients.remember(client);
       // Where a part of the store is away, the others get theirs all the same.
       missing += await store.enqueue(this.#spread(page, total)).catch((error: unknown) => {
         failed = { error };
         return 0;
       });
-      const unknown = clients.confirm(page);
-      if (unknown.length > 0) for (const client of await loadClients(unknown)) clients.remember(client);
     }
     if (failed) throw failed.error;
     await store.markWhole();
