@@ -163,7 +163,7 @@ export const answerRows: Row[] = [
     expected: 'reconciled, no storm',
     run: async (scene) => {
       await scene.addBroker();
-      await scene.define('single', { single_live: true } as object);
+      await scene.define('single', { single_live: true });
       const resets = { once: 1, twice: 2 };
       for (const [name, times] of Object.entries(resets)) {
         const modes = { single_live: true, reset_after_issuing: { times, after_calls: 1 } };
