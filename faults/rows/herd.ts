@@ -12,7 +12,7 @@ export const herdRows: Row[] = [
     inject: '1,000 concurrent cold reads on 4 replicas',
     expected: '1 provider call',
     run: async (scene) => {
-      await scene.addBrokers(4, { env: { ROLES: 'serve' } }); // so that only the readers ask
+      await scene.addBrokers(4);
       await scene.addClient('eu', { verify: false, lifeSeconds: 60, modes: { latency_ms: { value: 300, times: 1 } } });
       const sentAt = Date.now();
       const reads = await Promise.all(Array.from({ length: 1_000 }, (_, index) => scene.reader.read('eu', index % 4)));

