@@ -121,7 +121,6 @@ export const lostRows: Row[] = [
     number: 17,
     inject: 'SCRIPT FLUSH, ten times a second',
     expected: 'no failure seen',
-    quick: true,
     run: async (scene) => {
       await scene.addBrokers(2);
       const names = ['a', 'b', 'c', 'd'];

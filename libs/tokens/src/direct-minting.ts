@@ -23,7 +23,7 @@ const restAfterFailureMs = 5_000;
  * provider cannot be kept without the store, and not where one replica's token would end another's.
  */
 export class DirectMinting {
-  readonly #flights = new Map<string, Promise<ServableToken>>();
+  readonly #flights = new Map<string, Promise<ServableToken | undefined>>();
   readonly #failed = new LRUCache<string, { until: number; error: TokenUnavailable }>({ max: 10_000 });
 
   constructor(
@@ -43,13 +43,17 @@ export class DirectMinting {
     if (storeAwayMs < storeAwayForMs) return undefined;
     const failed = this.#failed.get(clientId);
     if (failed && this.parts.clock.monotonic() < failed.until) throw failed.error;
+    if (this.#flights.size >= maxAtOnce && !this.#flights.has(clientId)) return undefined;
+    return singleFlight(this.#flights, clientId, () => this.#mintIfAllowed(clientId, failed !== undefined));
+  }
+
+  /** Loads the client within the flight, too: a thousand readers of one that this process has never seen are one look-up. */
+  async #mintIfAllowed(clientId: string, retry: boolean): Promise<ServableToken | undefined> {
     const client = await this.parts.clients.load(clientId).catch((error: unknown) => {
       if (error instanceof ClientNotLoaded) return undefined;
       throw this.#unavailable(error);
     });
-    if (!client || needsTheStore(client.definition)) return undefined;
-    if (this.#flights.size >= maxAtOnce && !this.#flights.has(clientId)) return undefined;
-    return singleFlight(this.#flights, clientId, () => this.#mint(client, failed !== undefined));
+    return client && !needsTheStore(client.definition) ? this.#mint(client, retry) : undefined;
   }
 
   async #mint(client: RenewableClient, retry: boolean): Promise<ServableToken> {

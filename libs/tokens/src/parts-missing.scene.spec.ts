@@ -50,6 +50,18 @@ describe('while the token store is away', () => {
     expect(await get()).toBe('token-1');
   });
 
+  it('a client that this process has never seen is looked up once for all who want its token', async () => {
+    let loads = 0;
+    scene.load = async (id) => (loads++, scene.client(id));
+    loseStore();
+    await tick(10);
+    await Promise.all(Array.from({ length: 100 }, () => get()));
+    expect(loads).toBe(1);
+    scene.renew = { single_live: true }; // what may not be minted without the store
+    await Promise.all(Array.from({ length: 100 }, () => expect(scene.service.get('d')).rejects.toThrow('store')));
+    expect(loads).toBe(2);
+  });
+
   it('each replica has a token of its own, and no more than one for each life', async () => {
     loseStore();
     const other = scene.newService();
