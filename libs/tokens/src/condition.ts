@@ -1,4 +1,4 @@
-import type { Attempts, ClientState } from './token-store';
+import type { Attempts, ClientState } from './store/token-store';
 
 /** What an operator needs to know of a client, in one word. */
 export type Condition = 'fresh' | 'renewing' | 'failing' | 'credentials_refused' | 'disabled';

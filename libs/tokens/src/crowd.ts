@@ -1,4 +1,4 @@
-import { minRestMs } from './token-store';
+import { minRestMs } from './store/token-store';
 
 const members = 10;
 const withinMs = 10_000;

@@ -2,7 +2,7 @@ import { type Clock, type ProviderDefinition, ProviderError } from '#providers';
 import { CannotOpen, type Vault } from '#vault';
 import { LRUCache } from 'lru-cache';
 import { TokenUnavailable } from './errors';
-import { HeldBack } from './held-back';
+import { HeldBack } from './asking/held-back';
 import { ClientNotLoaded, type RenewableClient } from './renewable-client';
 import type { RenewalParts } from './renewal-parts';
 import { minIntervalOf, scheduleOf } from './renewal-policy';

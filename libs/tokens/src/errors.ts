@@ -1,4 +1,4 @@
-import type { ClientState, LastFailure } from './token-store';
+import type { ClientState, LastFailure } from './store/token-store';
 
 /** There is no token that may be served right now. */
 export class TokenUnavailable extends Error {

@@ -1,6 +1,6 @@
-import type { BreakerState } from './breaker';
+import type { BreakerState } from './asking/breaker';
 import type { Condition } from './condition';
-import type { LastFailure } from './token-store';
+import type { LastFailure } from './store/token-store';
 
 export interface RenewalEvent {
   clientId: string;

@@ -1,10 +1,10 @@
 export { type Condition, conditionOf, conditions } from './condition';
 export { TokenUnavailable } from './errors';
 export type { RenewalEvent, TokenEvent, TokenEvents } from './events';
-export { MemoryTokenStore } from './memory-token-store';
-export { InvalidRedisUrl, parseRedisUrl } from './redis-address';
-export { RedisTokenStore } from './redis-token-store';
+export { MemoryTokenStore } from './store/memory-token-store';
+export { InvalidRedisUrl, parseRedisUrl } from './store/redis-address';
+export { RedisTokenStore } from './store/redis-token-store';
 export type { RenewableClient } from './renewable-client';
 export type { ServableToken } from './token-cache';
 export { TokenService } from './token-service';
-export type { Attempt, ClientState, Health, LastFailure, TokenStore } from './token-store';
+export type { Attempt, ClientState, Health, LastFailure, TokenStore } from './store/token-store';

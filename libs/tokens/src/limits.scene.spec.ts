@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { ProviderUnavailable, Throttled } from '#providers';
 import { startRedis } from '../../../test/harness/redis';
-import { RedisTokenStore } from './redis-token-store';
+import { RedisTokenStore } from './store/redis-token-store';
 import { Scene } from './scene.fixture';
 import { TokenService } from './token-service';
 

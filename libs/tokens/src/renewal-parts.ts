@@ -2,10 +2,10 @@ import type { Clock, TokenRequester } from '#providers';
 import type { Vault } from '#vault';
 import type { Crowd } from './crowd';
 import type { TokenEvents } from './events';
-import type { ProviderGate } from './provider-gate';
+import type { ProviderGate } from './asking/provider-gate';
 import type { RenewableClients } from './renewable-client';
 import type { Random } from './renewal-policy';
-import type { TokenStore } from './token-store';
+import type { TokenStore } from './store/token-store';
 
 export type RequestToken = TokenRequester['requestToken'];
 

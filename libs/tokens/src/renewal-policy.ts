@@ -1,5 +1,5 @@
 import type { ProviderDefinition } from '#providers';
-import type { LastFailure } from './token-store';
+import type { LastFailure } from './store/token-store';
 
 type Ways = NonNullable<ProviderDefinition['renew']>;
 

@@ -1,12 +1,12 @@
 import { type IssuedToken, ProviderError } from '#providers';
 import { CannotOpen } from '#vault';
 import { conditionAfterFailure } from './condition';
-import { HeldBack } from './held-back';
+import { HeldBack } from './asking/held-back';
 import { ClientNotLoaded, type RenewableClient } from './renewable-client';
 import type { RenewalParts } from './renewal-parts';
 import { answerWasLost, minIntervalOf, retryDelayMs } from './renewal-policy';
 import { storeIssued } from './store-issued';
-import type { Attempts, Claim, LastFailure } from './token-store';
+import type { Attempts, Claim, LastFailure } from './store/token-store';
 
 /** As when the client cannot be read from the database. */
 const secretLost: ClientNotLoaded['code'] = 'client_not_loaded';

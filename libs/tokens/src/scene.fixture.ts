@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { type Clock, type IssuedToken, type ProviderDefinition, ProviderUnavailable } from '#providers';
 import { KeyRing, newMasterKey, Secret, Vault } from '#vault';
 import type { TokenEvents } from './events';
-import { MemoryTokenStore } from './memory-token-store';
+import { MemoryTokenStore } from './store/memory-token-store';
 import type { RenewableClient } from './renewable-client';
 import { TokenService } from './token-service';
 

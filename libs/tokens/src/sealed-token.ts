@@ -1,7 +1,7 @@
 import type { Clock, IssuedToken } from '#providers';
 import { Secret, type Vault } from '#vault';
 import type { ServableToken } from './token-cache';
-import type { Claim, StoredToken } from './token-store';
+import type { Claim, StoredToken } from './store/token-store';
 
 /** Stands for the token inside a header and its like, so that a token of 900 bytes is stored once. None of them can contain it. */
 const placeholder = '\0';

@@ -3,7 +3,7 @@ import type { RenewableClient } from './renewable-client';
 import type { RenewalParts } from './renewal-parts';
 import { keepsItsEnd, minIntervalOf, scheduleOf } from './renewal-policy';
 import { sealIssued } from './sealed-token';
-import { type Claim, minRestMs } from './token-store';
+import { type Claim, minRestMs } from './store/token-store';
 
 /** Later than this, a renewal was not made when it was planned: as many others may have waited with it. */
 const lateMs = 5_000;

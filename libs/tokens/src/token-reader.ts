@@ -5,7 +5,7 @@ import type { TokenEvents } from './events';
 import { openStored } from './sealed-token';
 import { singleFlight } from './single-flight';
 import { runwayMs, type ServableToken, type TokenCache } from './token-cache';
-import type { ClientState, News, TokenStore } from './token-store';
+import type { ClientState, News, TokenStore } from './store/token-store';
 
 const waitForHolderMs = 2_000;
 /** `min_ttl` is honoured up to this share of a token's life: beyond it every read would be a renewal. */

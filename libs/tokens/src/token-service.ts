@@ -4,8 +4,8 @@ import { Crowd } from './crowd';
 import { DirectMinting } from './direct-minting';
 import { leftToOthers, storeUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
-import { type OriginState, ProviderGate } from './provider-gate';
-import { takePermit } from './quota';
+import { type OriginState, ProviderGate } from './asking/provider-gate';
+import { takePermit } from './asking/quota';
 import { type LoadClient, type LoadClients, type RenewableClient, RenewableClients } from './renewable-client';
 import type { RequestToken } from './renewal-parts';
 import type { Random } from './renewal-policy';
@@ -13,7 +13,14 @@ import { Renewer } from './renewer';
 import { singleFlight } from './single-flight';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
 import { type Reading, TokenReader } from './token-reader';
-import { type Attempt, type ClientState, leaseMs, type News, type Overview, type TokenStore } from './token-store';
+import {
+  type Attempt,
+  type ClientState,
+  leaseMs,
+  type News,
+  type Overview,
+  type TokenStore,
+} from './store/token-store';
 import { type ActiveClients, Upkeep } from './upkeep';
 
 const maxInFlight = 200;

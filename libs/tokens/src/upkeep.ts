@@ -3,7 +3,7 @@ import type { TokenEvents } from './events';
 import type { LoadClients, RenewableClients } from './renewable-client';
 import type { Random } from './renewal-policy';
 import type { TokenCache } from './token-cache';
-import type { QueueEntry, TokenStore } from './token-store';
+import type { QueueEntry, TokenStore } from './store/token-store';
 
 /** Every client that is to be kept fresh, as whoever keeps them knows it. */
 export interface ActiveClients {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { startRedis } from '../../../test/harness/redis';
-import { RedisTokenStore } from '../src/redis-token-store';
-import { token } from '../src/stores.fixture';
-import { type Claim, leaseMs } from '../src/token-store';
+import { RedisTokenStore } from '../src/store/redis-token-store';
+import { token } from '../src/store/stores.fixture';
+import { type Claim, leaseMs } from '../src/store/token-store';
 import { RedisTokenStore as FirstStore } from './v0.1.0/redis-token-store';
 
 type Version = 'old' | 'new';

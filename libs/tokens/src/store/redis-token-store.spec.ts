@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type PrivateRedis, startRedis } from '../../../test/harness/redis';
-import { startWire, type Wire } from '../../../test/harness/wire';
+import { type PrivateRedis, startRedis } from '../../../../test/harness/redis';
+import { startWire, type Wire } from '../../../../test/harness/wire';
 import { RedisTokenStore } from './redis-token-store';
 import type { News } from './token-store';
 

@@ -1,13 +1,13 @@
 import { type Clock, ProviderError } from '#providers';
 import { LRUCache } from 'lru-cache';
 import { Breaker, type BreakerState } from './breaker';
-import type { TokenEvents } from './events';
+import type { TokenEvents } from '../events';
 import { HeldBack } from './held-back';
 import { quotaDelayMs, takePermit } from './quota';
-import type { RenewableClient } from './renewable-client';
-import { minIntervalOf, type Random } from './renewal-policy';
+import type { RenewableClient } from '../renewable-client';
+import { minIntervalOf, type Random } from '../renewal-policy';
 import { RetryBudget } from './retry-budget';
-import type { Claim, TokenStore } from './token-store';
+import type { Claim, TokenStore } from '../store/token-store';
 
 /** Clients may each name hosts of their own. */
 const maxOrigins = 10_000;

@@ -1,6 +1,6 @@
 import type { ProviderDefinition } from '#providers';
-import type { Random } from './renewal-policy';
-import type { TokenStore } from './token-store';
+import type { Random } from '../renewal-policy';
+import type { TokenStore } from '../store/token-store';
 
 /**
  * A request arrives some time after its permit was taken, and not all take equally long: by so much the window is wider

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type RedisCluster, startRedisCluster } from '../../../test/harness/redis-cluster';
-import { command, type PrivateRedis } from '../../../test/harness/redis-process';
-import { type RedisSentinel, startRedisSentinel } from '../../../test/harness/redis-sentinel';
+import { type RedisCluster, startRedisCluster } from '../../../../test/harness/redis-cluster';
+import { command, type PrivateRedis } from '../../../../test/harness/redis-process';
+import { type RedisSentinel, startRedisSentinel } from '../../../../test/harness/redis-sentinel';
 import { clientKeys, shardCount, shardKeys, shardOf } from './redis-keys';
 import { RedisTokenStore } from './redis-token-store';
 import type { News, TokenStore } from './token-store';

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { type PrivateRedis, startRedis } from '../../../test/harness/redis';
-import { waitUntil } from '../../../test/harness/redis-process';
+import { type PrivateRedis, startRedis } from '../../../../test/harness/redis';
+import { waitUntil } from '../../../../test/harness/redis-process';
 import { RedisTokenStore } from './redis-token-store';
 
 describe('a Redis without memory left', () => {

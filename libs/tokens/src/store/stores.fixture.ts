@@ -1,6 +1,6 @@
 import type { Clock } from '#providers';
-import { startRedis } from '../../../test/harness/redis';
-import { startRedisCluster } from '../../../test/harness/redis-cluster';
+import { startRedis } from '../../../../test/harness/redis';
+import { startRedisCluster } from '../../../../test/harness/redis-cluster';
 import { MemoryTokenStore } from './memory-token-store';
 import { RedisTokenStore } from './redis-token-store';
 import { type Claim, minRestMs, type NewToken, type TokenStore } from './token-store';

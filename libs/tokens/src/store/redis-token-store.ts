@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '#providers';
 import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt, latestAttempts } from './attempts';
-import { isFull } from './errors';
+import { isFull } from '../errors';
 import { connectRedis, type RedisConnection } from './redis-connection';
 import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
 import { RedisNews } from './redis-news';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { type PrivateRedis, startRedis } from '../../../test/harness/redis';
+import { type PrivateRedis, startRedis } from '../../../../test/harness/redis';
 import { MemoryTokenStore } from './memory-token-store';
 import { clientKeys, shardCount, shardOf } from './redis-keys';
 import { RedisTokenStore } from './redis-token-store';
