@@ -9,6 +9,8 @@ const withinMs = 10_000;
  */
 export class Crowd {
   readonly #latest: number[] = [];
+  /** Since when it is here, without a pause. */
+  #since = 0;
 
   constructor(
     private readonly monotonic: () => number,
@@ -17,14 +19,23 @@ export class Crowd {
 
   /** Another unplanned token. */
   note(): void {
-    this.#latest.push(this.monotonic());
+    const now = this.monotonic();
+    if (!this.#isHere(now)) this.#since = now;
+    this.#latest.push(now);
     if (this.#latest.length > members) this.#latest.shift();
   }
 
   /** @param underWay renewals that run at this moment: where they are many, nobody knows yet what they will have been */
   isHere(underWay: number): boolean {
-    if (underWay >= members) return true;
-    return this.#latest.length === members && this.monotonic() - this.#latest[0]! < withinMs;
+    return underWay >= members || this.#isHere(this.monotonic());
+  }
+
+  /**
+   * Whether it is here for less than the time up to a renewal. Longer, and it has been spread; where renewals are late all
+   * the same, the provider or this process does not keep up, and to renew sooner would keep it so for ever.
+   */
+  isNew(renewInMs: number): boolean {
+    return this.monotonic() - this.#since < renewInMs;
   }
 
   /**
@@ -33,5 +44,9 @@ export class Crowd {
    */
   spread(renewInMs: number): number {
     return Math.max(renewInMs * (0.05 + 0.95 * this.random()), minRestMs);
+  }
+
+  #isHere(now: number): boolean {
+    return this.#latest.length === members && now - this.#latest[0]! < withinMs;
   }
 }

@@ -63,4 +63,16 @@ describe('a crowd of clients', () => {
     await pass(600);
     expect(peakToMean(buckets(recovering + 300 + 2 * 195))).toBeLessThanOrEqual(1.3);
   }, 120_000);
+
+  it('that no more than two thirds of the possible renewals are needed for is late once, and not for ever', async () => {
+    await pass(400);
+    const claimDue = scene.store.claimDue.bind(scene.store);
+    scene.store.claimDue = () => claimDue(4); // 16 a second, where 10.3 are planned
+    scene.clock.ms += 60_000; // nobody renews meanwhile
+    await pass(1_000);
+    const before = scene.calls;
+    await pass(300);
+    expect((scene.calls - before) / 300).toBeLessThan(12);
+    expect((await scene.service.overview(0)).due).toBe(0);
+  }, 60_000);
 });

@@ -185,6 +185,16 @@ describe('a connection that is cut', () => {
     expect(scene.heard).toEqual(['fresh']);
   });
 
+  it('is the failure that is noted, where the provider fails too often for another request', async () => {
+    const scene = new Scene();
+    scene.answer = down;
+    for (let i = 0; i < 19; i++) await scene.service.get(`client-${i}`).catch(() => undefined);
+    scene.answer = cut;
+    await expect(scene.service.get('c')).rejects.toMatchObject({ message: 'cut' });
+    expect(await scene.service.attempts('c')).toMatchObject([{ outcome: 'failed', message: 'cut' }]);
+    expect(scene.calls).toBe(20);
+  });
+
   it('twice in a row is a failure like any other', async () => {
     const scene = new Scene();
     scene.answer = cut;

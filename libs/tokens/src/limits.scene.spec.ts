@@ -258,3 +258,17 @@ describe("the provider's quota", () => {
     }
   });
 });
+
+describe('the breaker of a provider that fails', () => {
+  it('is told of while anybody asks, and not for ever when its clients are gone', async () => {
+    const scene = new Scene();
+    const ids = Array.from({ length: 25 }, (_, i) => `client-${i}`);
+    scene.answer = fail;
+    for (const id of ids) await scene.service.get(id).catch(() => undefined);
+    await scene.pass(600);
+    expect(scene.service.breakers()).toMatchObject([{ provider: 'p', state: 'open' }]);
+    for (const id of ids) await scene.service.purge(id);
+    scene.clock.ms += 3_600_000;
+    expect(scene.service.breakers()).toEqual([]);
+  });
+});

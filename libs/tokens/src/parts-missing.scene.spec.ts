@@ -62,6 +62,22 @@ describe('while the token store is away', () => {
     expect(loads).toBe(2);
   });
 
+  it('in part, as a shard of a cluster, the same goes for its clients, and for them alone', async () => {
+    const read = scene.store.read.bind(scene.store);
+    Object.assign(scene.store, { read: (id: string) => (id === 'c' ? away() : read(id)) });
+    await scene.service.get('other');
+    for (let second = 0; second < 5; second++) {
+      await expect(get()).rejects.toMatchObject({ reason: 'store_unavailable' });
+      await tick(1);
+    }
+    expect(await get()).toBe('token-2');
+    scene.store.read = read;
+    expect(await get()).toBe('token-2');
+    scene.store.read = away;
+    await expect(scene.service.get('another')).rejects.toMatchObject({ reason: 'store_unavailable' });
+    expect(scene.calls).toBe(2);
+  });
+
   it('each replica has a token of its own, and no more than one for each life', async () => {
     loseStore();
     const other = scene.newService();

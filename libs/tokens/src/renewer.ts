@@ -123,7 +123,10 @@ export class Renewer {
       const again = error instanceof ProviderError && error.failure.cut && !claim.retry && !this.#stopped;
       if (!again || minIntervalOf(client.definition) > 0 || clock.monotonic() - started > repeatWithinMs) throw error;
       this.#called(claim, client, error.failure);
-      return gate.send({ ...claim, retry: true }, client, request);
+      // Where it may not be repeated, it failed as it did the first time.
+      return gate.send({ ...claim, retry: true }, client, request).catch((second: unknown) => {
+        throw second instanceof HeldBack ? error : second;
+      });
     }
   }
 

@@ -56,7 +56,7 @@ export async function storeIssued(
     serveUntil: issued.sentAt + servableLifeMs,
     // What was left when it arrived is the most that anybody can ask for.
     servableLifeMs: runwayMs,
-    renewInMs: isLate && spread !== undefined ? spread : renewInMs,
+    renewInMs: isLate && spread !== undefined && crowd.isNew(renewInMs) ? spread : renewInMs,
     ...(spread !== undefined && { unplannedRenewInMs: spread }),
     marginMs,
     fingerprints: keepsItsEnd(client.definition) ? vault.fingerprints(issued.accessToken) : [],

@@ -1,5 +1,6 @@
 import type { Clock } from '#providers';
 import type { Vault } from '#vault';
+import { LRUCache } from 'lru-cache';
 import { storeUnavailable } from './errors';
 import type { TokenEvents } from './events';
 import { openStored } from './sealed-token';
@@ -8,6 +9,7 @@ import { runwayMs, type ServableToken, type TokenCache } from './token-cache';
 import type { ClientState, News, TokenStore } from './store/token-store';
 
 const waitForHolderMs = 2_000;
+const unansweredForMs = 10_000;
 /** `min_ttl` is honoured up to this share of a token's life: beyond it every read would be a renewal. */
 const honouredShareOfLife = 0.9;
 
@@ -19,6 +21,8 @@ export class TokenReader {
   readonly #reads = new Map<string, Promise<Reading>>();
   readonly #waiting = new Map<string, Set<() => void>>();
   #awaySince: number | undefined;
+  /** Clients that the store did not answer for, as when a part of a cluster is away: from when to when, as far as they were asked for. */
+  readonly #unanswered = new LRUCache<string, { since: number; last: number }>({ max: 10_000 });
 
   constructor(
     private readonly parts: {
@@ -30,9 +34,10 @@ export class TokenReader {
     },
   ) {}
 
-  /** For how long the store has not answered, ms; 0 while it does. */
-  get storeAwayMs(): number {
-    return this.#awaySince === undefined ? 0 : this.parts.clock.monotonic() - this.#awaySince;
+  /** For how long the store has not answered, or not for this client, ms; 0 while it does. */
+  storeAwayMs(clientId: string): number {
+    const { since = Infinity } = this.#unanswered.get(clientId) ?? {};
+    return Math.max(0, this.parts.clock.monotonic() - Math.min(since, this.#awaySince ?? Infinity));
   }
 
   /** Whoever asked the store for something says whether it answered. */
@@ -66,8 +71,10 @@ export class TokenReader {
     try {
       state = await store.read(clientId);
       this.heardOfStore(true);
+      this.#unanswered.delete(clientId);
     } catch (error) {
       this.heardOfStore(false);
+      this.#noteUnanswered(clientId);
       const servable = cache.servable(clientId);
       if (servable) return { failures: 0, refusals: 0, servable };
       throw storeUnavailable(error);
@@ -100,6 +107,14 @@ export class TokenReader {
       };
     });
     return { heard, forget };
+  }
+
+  #noteUnanswered(clientId: string): void {
+    const last = this.parts.clock.monotonic();
+    const known = this.#unanswered.get(clientId);
+    // What was not answered long ago, and not asked since, tells nothing of the time between.
+    const since = known && last - known.last < unansweredForMs ? known.since : last;
+    this.#unanswered.set(clientId, { since, last });
   }
 
   hear({ kind, clientId, generation }: News): void {

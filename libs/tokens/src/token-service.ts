@@ -105,7 +105,7 @@ export class TokenService {
     const cached = this.peek(clientId, minTtlSeconds);
     if (cached) return cached;
     const before: Reading = await this.#reader.read(clientId).catch(async (error: unknown) => {
-      const servable = this.#renews && (await this.#direct.mint(clientId, this.#reader.storeAwayMs));
+      const servable = this.#renews && (await this.#direct.mint(clientId, this.#reader.storeAwayMs(clientId)));
       if (!servable) throw error;
       return { failures: 0, refusals: 0, servable };
     });

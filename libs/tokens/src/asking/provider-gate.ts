@@ -11,12 +11,15 @@ import type { Claim, TokenStore } from '../store/token-store';
 
 /** Clients may each name hosts of their own. */
 const maxOrigins = 10_000;
+/** Its clients were deleted, or go elsewhere: of an origin that nobody asked for so long nothing is known any more. */
+const forgottenAfterMs = 3_600_000;
 
 interface Origin {
   provider: string;
   origin: string;
   breaker: Breaker;
   budget: RetryBudget;
+  askedAt: number;
 }
 
 /** The state of one provider's breaker; a provider has one for each set of hosts that its clients name. */
@@ -34,10 +37,11 @@ export class ProviderGate {
     private readonly parts: { store: TokenStore; events: Required<TokenEvents>; clock: Clock; random: Random },
   ) {}
 
-  /** Those that are not closed. */
+  /** Those that are not closed, and asked for. */
   troubled(): OriginState[] {
+    const now = this.parts.clock.monotonic();
     return [...this.#origins.values()]
-      .filter(({ breaker }) => breaker.state !== 'closed')
+      .filter(({ breaker, askedAt }) => breaker.state !== 'closed' && now - askedAt < forgottenAfterMs)
       .map(({ provider, origin, breaker }) => ({ provider, origin, state: breaker.state }));
   }
 
@@ -58,7 +62,9 @@ export class ProviderGate {
     retry: boolean,
     request: () => Promise<{ answer: T } | undefined>,
   ): Promise<T | undefined> {
-    const { breaker, budget } = this.#originOf(client);
+    const origin = this.#originOf(client);
+    const { breaker, budget } = origin;
+    origin.askedAt = this.parts.clock.monotonic();
     const ticket = breaker.ask();
     if ('waitMs' in ticket) throw new HeldBack('breaker_open', ticket.waitMs);
     const budgeted = retry && !ticket.probe;
@@ -102,7 +108,7 @@ export class ProviderGate {
     // Authorities that a client trusts are no origin.
     const origin = hosts.split(',').filter((host) => !host.startsWith('ca:')).join(','); // prettier-ignore
     const breaker = new Breaker(monotonic, (state) => events.breakerChanged({ provider, origin, state }));
-    const made = { provider, origin, breaker, budget: new RetryBudget(monotonic) };
+    const made = { provider, origin, breaker, budget: new RetryBudget(monotonic), askedAt: 0 };
     this.#origins.set(key, made);
     return made;
   }
