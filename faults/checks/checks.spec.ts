@@ -52,7 +52,7 @@ test('a record in which nothing went wrong passes', () => {
 
 const crowd = (record: Record, members: number): void => {
   const [first] = record.clients;
-  const calls = [call(0), call(900), call(4_700), call(8_500), call(12_300), call(16_200)];
+  const calls = [call(0), call(1_500), call(5_300), call(9_200), call(13_000), call(16_900)];
   for (let i = 1; i < members; i++) record.clients.push({ ...first!, name: `c${i}`, id: `c${i}`, key: `c${i}`, calls });
 };
 

@@ -1,8 +1,12 @@
 import { type ClientLife, gotToken, type Record, touchesClient } from '../record';
 
-/** As the broker has it: so many clients that got an unplanned token in such a time are a crowd, and spread over their next life. */
+/**
+ * As the broker has it: so many clients that got an unplanned token in such a time are a crowd, and spread over their next
+ * life; and so many renewals at once are taken for one before it is known what they were.
+ */
 const members = 10;
 const withinMs = 10_000;
+const atOnceMs = 1_000;
 /** A renewal this late was not made when it was planned. */
 const lateMs = 5_000;
 const latestShare = 0.7;
@@ -34,7 +38,9 @@ export function crowdsOf({
 }: Pick<Record, 'clients' | 'faults'>): (name: string, at: number) => boolean {
   const unplanned = new Map(clients.map((client) => [client.name, unplannedTokens(client, faults)]));
   const all = [...unplanned.values()].flat().toSorted((a, b) => a - b);
+  const any = clients.flatMap(({ calls }) => calls.map((call) => call.at));
+  const near = (times: number[], at: number, ms: number) => times.filter((other) => Math.abs(other - at) <= ms).length;
   return (name, at) =>
     unplanned.get(name)?.includes(at) === true &&
-    all.filter((other) => Math.abs(other - at) <= withinMs).length >= members;
+    (near(all, at, withinMs) >= members || near(any, at, atOnceMs) >= members);
 }

@@ -64,6 +64,14 @@ async function take(
 ): Promise<void> {
   const { inject } = scene;
   const lasts = (): Promise<void> => scene.pass(step.lastsMs);
+  // On a busy machine the successor of a killed one may not be there yet.
+  const place = 'broker' in step ? step.broker : undefined;
+  await scene.until(
+    'there is a broker for the next step',
+    async () => (place === undefined ? scene.live().length > 0 : scene.live().includes(places[place]!)),
+    (there) => there,
+    60_000,
+  );
   switch (step.kind) {
     case 'kill': {
       const none = places.length === 1 ? inject.begin('no broker at all', { extraCalls: 1 }) : undefined;

@@ -109,7 +109,8 @@ function needs(step: Step): string[] {
   switch (step.kind) {
     case 'kill': // and its successor has to start
       return [`broker ${step.broker}`, 'postgres', 'admin'];
-    case 'freeze':
+    case 'freeze': // of the only one, maybe
+      return [`broker ${step.broker}`, 'admin'];
     case 'clock':
       return [`broker ${step.broker}`];
     case 'cutRedis':

@@ -42,7 +42,7 @@ describe('a token', () => {
       expect(decodeJwt(jwt)).toMatchObject({ aud: jwtApi, iss: scene.issuer.identifier });
       // iat and exp are whole seconds.
       expect(token.lifeSeconds).toBeGreaterThan(118);
-      expect(token.lifeSeconds).toBeLessThanOrEqual(120);
+      expect(token.lifeSeconds).toBeLessThanOrEqual(121);
     }
   });
 

@@ -66,8 +66,9 @@ export class DirectMinting {
       const lifeSeconds = Math.min(issued!.lifeSeconds, client.maxLifeSeconds ?? Infinity);
       const runwayMs = scheduleOf({ lifeSeconds }, definition.renew ?? {}, random).servableLifeMs - elapsedMs;
       if (runwayMs <= 0) throw deadOnArrival(lifeSeconds);
-      // As the store's generations: later ones are higher.
-      const generation = (clock.now() * 1_000).toFixed(0);
+      // Above what was served before it, and below what the store gives out later: that follows Redis' clock, not ours.
+      const before = cache.generationOf(clientId);
+      const generation = (before === undefined ? clock.now() * 1_000 : Number(before) + 1).toFixed(0);
       const sealed = sealIssued(vault, { clientId, generation }, issued!);
       const stored = { generation, secretVersion, sealed, runwayMs, servableLifeMs: runwayMs };
       events.providerCalled({ clientId, provider, status: '200' });

@@ -78,6 +78,18 @@ describe('while the token store is away', () => {
     expect(scene.calls).toBe(2);
   });
 
+  it('generations go on from the one that was served last, so that what the store gives out later is higher', async () => {
+    await get();
+    const { generation } = await scene.service.get('c');
+    loseStore();
+    scene.wallShiftMs = 600_000; // our clock is not Redis'
+    await tick(275);
+    scene.wallShiftMs = 0;
+    const alone = await scene.service.get('c');
+    expect(alone.accessToken).toBe('token-2');
+    expect(Number(alone.generation)).toBe(Number(generation) + 1);
+  });
+
   it('each replica has a token of its own, and no more than one for each life', async () => {
     loseStore();
     const other = scene.newService();
@@ -137,6 +149,7 @@ describe('while the token store is away', () => {
     const answers = ids.map((id) => scene.service.get(id).catch((error: { reason: string }) => error.reason));
     const first = await Promise.race([...answers]);
     expect(first).toBe('store_unavailable');
+    await until(async () => asked > 0);
     expect(asked).toBe(20);
   });
 

@@ -98,6 +98,11 @@ export class TokenCache {
     return this.#entries.keys();
   }
 
+  /** Of the token that was served last, whether or not it is over. */
+  generationOf(clientId: string): string | undefined {
+    return this.#entries.peek(clientId)?.token.generation;
+  }
+
   has(clientId: string): boolean {
     return this.#entries.has(clientId);
   }
