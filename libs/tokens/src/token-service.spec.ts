@@ -231,6 +231,14 @@ describe('TokenService', () => {
     expect(await get()).toMatch('token-');
   });
 
+  it('goes on claiming while there is much to do, without waiting for the next tick', async () => {
+    const ids = Array.from({ length: 1_000 }, (_, i) => `client-${i}`);
+    await scene.store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    await scene.service.renewDue();
+    for (let turns = 0; scene.calls < 1_000 && turns < 1_000; turns++) await new Promise(setImmediate);
+    expect(scene.calls).toBe(1_000);
+  });
+
   it('takes no more work once it is stopped', async () => {
     scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
     await scene.service.reconcile();
