@@ -55,24 +55,31 @@ interface Opened {
 }
 
 async function openAll(config: Config, logger: Logger): Promise<{ opened: Opened; port: number }> {
+  const { databaseUrl, port, host } = config;
   const open = async (): Promise<Opened> => {
     const storage = await openStorage(config, logger);
     try {
       const parts = wire(config, logger, storage);
       await parts.keys.begin();
-      for (const preset of await parts.definitions.storePresets()) {
-        logger.warn({ provider: preset }, 'this preset is hidden by an own definition that has its name');
-      }
-      await bootstrap(config, parts.adminKeys);
+      // One that lacks keys which the others have would take their presets for forged, and their admin keys for unusable.
+      if (parts.keys.state === 'ok' || databaseUrl === undefined) await storeFirst(config, parts);
+      else logger.warn('no preset is stored and no admin key made before the master keys are all here');
       return { parts, storage };
     } catch (error) {
       await storage.close();
       throw error;
     }
   };
-  const { databaseUrl, port, host } = config;
   if (databaseUrl === undefined) return { opened: await open(), port };
   return openPatiently(open, { port, host }, { database: databaseAt(databaseUrl), logger });
+}
+
+/** What has to be there before the first request. */
+async function storeFirst(config: Config, { definitions, adminKeys, logger }: Parts): Promise<void> {
+  for (const preset of await definitions.storePresets()) {
+    logger.warn({ provider: preset }, 'this preset is hidden by an own definition that has its name');
+  }
+  await bootstrap(config, adminKeys);
 }
 
 /** The first admin key, when there is none that could let anybody in. */

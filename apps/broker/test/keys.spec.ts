@@ -2,7 +2,7 @@ import { runSql } from '../../../test/harness/database';
 import { ask, type Fleet, startFleet } from './fleet';
 
 const master = (kid: string, text: string) => `${kid}:${Buffer.from(text.padEnd(32, text)).toString('base64')}`;
-const [k1, k2, otherK2] = [master('k1', 'abc'), master('k2', 'xyz'), master('k2', 'uvw')];
+const [k1, k2, otherK2, k3] = [master('k1', 'abc'), master('k2', 'xyz'), master('k2', 'uvw'), master('k3', 'rst')];
 
 describe('master keys that are not the same everywhere', () => {
   let fleet: Fleet;
@@ -31,6 +31,22 @@ describe('master keys that are not the same everywhere', () => {
     ]);
     expect(await ready(0)).toMatchObject({ status: 200, body: { status: 'ready', checks: { keys: 'ok' } } });
     expect((await fleet.token('eu', key)).status).toBe(200);
+  }, 60_000);
+
+  it('one that has none of them puts nothing in the place of what the others have: no admin key, no preset', async () => {
+    const stored = () =>
+      runSql(
+        fleet.database.url,
+        `SELECT kid FROM (
+      SELECT mac_kid AS kid FROM provider_versions UNION ALL SELECT pepper_kid FROM keys) AS all_kids ORDER BY kid`,
+      );
+    const before = await stored();
+    const { url } = await fleet.addBroker({ MASTER_KEYS: k3 });
+    expect((await ask(`${url}/health/ready`, 'GET', undefined, {})).body.checks.keys).toMatch(/^missing: k2/);
+    expect(await stored()).toEqual(before);
+    expect((await fleet.admin('GET', '/v1/clients')).status).toBe(200); // by the bootstrap key, which k3 knows too
+    await fleet.addBroker();
+    expect(await ready(fleet.brokers.length - 1)).toMatchObject({ status: 200, body: { checks: { keys: 'ok' } } });
   }, 60_000);
 
   it('row 37: a client that nobody can open makes no replica unfit, and fails alone', async () => {

@@ -107,4 +107,15 @@ describe('what ops sees', () => {
     expect(state.body.condition).toBe('fresh'); // what was under way was brought to its end
     expect((await fleet.calls('slow')).calls).toBe(1);
   });
+
+  it('what only Redis can say is not to be had while it is away, and says so', async () => {
+    const { url } = fleet.brokers.at(-1)!;
+    await fleet.redis.stop();
+    for (const path of ['/v1/summary', '/v1/clients/slow/renewals']) {
+      const headers = { authorization: `Bearer ${fleet.env['BOOTSTRAP_ADMIN_KEY']}` };
+      const answer = await ask(`${url}${path}`, 'GET', undefined, headers);
+      expect(answer).toMatchObject({ status: 503, body: { reason: 'store_unavailable' } });
+      expect(answer.headers.get('retry-after')).toBe('1');
+    }
+  });
 });

@@ -31,7 +31,7 @@ export class Retention {
   }
 }
 
-/** Up to a batch of each kind; the greater of the two counts says whether there may be more. */
+/** Up to a batch of each kind. As long as both together are less than a batch, nothing is left. */
 async function deleteSome(tx: Transaction): Promise<number> {
   const events = await tx.$executeRaw`
     DELETE FROM events WHERE seq IN (

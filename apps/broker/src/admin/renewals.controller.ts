@@ -1,9 +1,10 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Audit, type By, Clients } from '#registry';
-import { TokenService, TokenUnavailable } from '#tokens';
+import { TokenService } from '#tokens';
 import { Actor, Allow } from '../auth/allow';
 import { Problem } from '../problem';
+import { storeAway } from '../tokens/store-away';
 import { NamePipe } from './name';
 import { AttemptsView, attemptView, RequestedRenewalView, requestedRenewalView } from './renewal.view';
 
@@ -41,9 +42,4 @@ export class RenewalsController {
     const [[state], [last]] = await Promise.all([this.tokens.states([id]), this.tokens.attempts(id)]).catch(storeAway);
     return requestedRenewalView(result, state!, last);
   }
-}
-
-function storeAway(cause: unknown): never {
-  if (cause instanceof TokenUnavailable) throw cause;
-  throw new TokenUnavailable('store_unavailable', 'the token store does not answer', 1, undefined, { cause });
 }

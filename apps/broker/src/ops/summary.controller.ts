@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Clients } from '#registry';
 import { conditions, TokenService } from '#tokens';
 import { Allow } from '../auth/allow';
+import { storeAway } from '../tokens/store-away';
 import { SummaryView } from './summary.view';
 
 const shown = 5;
@@ -21,7 +22,10 @@ export class SummaryController {
   @Allow('admin', 'operator', 'viewer')
   @ApiOkResponse({ type: SummaryView })
   async summary(): Promise<SummaryView> {
-    const [counts, overview] = await Promise.all([this.clients.countByCondition(), this.tokens.overview(shown)]);
+    const [counts, overview] = await Promise.all([
+      this.clients.countByCondition(),
+      this.tokens.overview(shown).catch(storeAway),
+    ]);
     const ids = [...overview.next, ...overview.leastRunway].map(({ clientId }) => clientId);
     const clients = await this.clients.conditionsOf(ids);
     const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
