@@ -8,7 +8,7 @@ const members = 10;
 const withinMs = 10_000;
 const atOnceMs = 1_000;
 /** A renewal this late was not made when it was planned. */
-const lateMs = 5_000;
+const lateMs = 1_000;
 const latestShare = 0.7;
 
 /**

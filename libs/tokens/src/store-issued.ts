@@ -6,7 +6,7 @@ import { sealIssued } from './sealed-token';
 import { type Claim, minRestMs } from './store/token-store';
 
 /** Later than this, a renewal was not made when it was planned: as many others may have waited with it. */
-const lateMs = 5_000;
+const lateMs = 1_000;
 
 /**
  * Plans the next renewal of a token that was issued for this claim, seals it and commits it.
