@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { Breaker, type BreakerState } from './breaker';
 import type { TokenEvents } from '../events';
 import { HeldBack } from './held-back';
-import { quotaDelayMs, takePermit } from './quota';
+import { originOf, quotaDelayMs, takePermit } from './quota';
 import type { RenewableClient } from '../renewable-client';
 import { minIntervalOf, type Random } from '../renewal-policy';
 import { RetryBudget } from './retry-budget';
@@ -105,8 +105,7 @@ export class ProviderGate {
     if (known) return known;
     const { clock, events } = this.parts;
     const monotonic = () => clock.monotonic();
-    // Authorities that a client trusts are no origin.
-    const origin = hosts.split(',').filter((host) => !host.startsWith('ca:')).join(','); // prettier-ignore
+    const origin = originOf(hosts);
     const breaker = new Breaker(monotonic, (state) => events.breakerChanged({ provider, origin, state }));
     const made = { provider, origin, breaker, budget: new RetryBudget(monotonic), askedAt: 0 };
     this.#origins.set(key, made);

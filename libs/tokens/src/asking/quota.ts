@@ -24,9 +24,15 @@ export async function takePermit(
   if (!quota || steps.length === 0) return 0;
   const perMs = quota.per_s * 1_000 + (steps.length > 1 ? arrivalMs.moreSteps : arrivalMs.oneStep);
   const { requests } = quota;
-  // Authorities that a client trusts say nothing of whose quota it is.
-  const counted = hosts.split(',').filter((host) => !host.startsWith('ca:'));
-  return store.takePermits(`${id}@${counted.join(',')}`, Math.min(steps.length, requests), { requests, perMs });
+  return store.takePermits(`${id}@${originOf(hosts)}`, Math.min(steps.length, requests), { requests, perMs });
+}
+
+/** The hosts alone: authorities that a client trusts say nothing of who is asked. */
+export function originOf(hosts: string): string {
+  return hosts
+    .split(',')
+    .filter((host) => !host.startsWith('ca:'))
+    .join(',');
 }
 
 /**
