@@ -15,6 +15,7 @@ import { type ServableToken, TokenCache, toldMs } from './token-cache';
 import { type Reading, TokenReader } from './token-reader';
 import {
   type Attempt,
+  type ClaimAnswer,
   type ClientState,
   leaseMs,
   type News,
@@ -151,17 +152,12 @@ export class TokenService {
       return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(answer.waitMs / 1_000) };
     }
     const news = this.#reader.nextNews(clientId);
-    try {
-      if (answer.outcome === 'claimed') await this.#carryOut(answer.claim, news.heard);
-      if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? news.heard, news.heard]);
-      const after = await this.#store.read(clientId);
-      if (after.token && after.token.generation !== token?.generation) return { outcome: 'renewed' };
-      if (after.failures > 0) return { outcome: 'failed' };
-      if (after.restMs) return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(after.restMs / 1_000) };
-      return { outcome: answer.outcome === 'claimed' && this.#renews ? 'kept' : 'held' };
-    } finally {
-      news.forget();
-    }
+    await this.#follow(clientId, answer, news.heard).finally(news.forget);
+    const after = await this.#store.read(clientId);
+    if (after.token && after.token.generation !== token?.generation) return { outcome: 'renewed' };
+    if (after.failures > 0) return { outcome: 'failed' };
+    if (after.restMs) return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(after.restMs / 1_000) };
+    return { outcome: answer.outcome === 'claimed' && this.#renews ? 'kept' : 'held' };
   }
 
   /**
@@ -273,9 +269,7 @@ export class TokenService {
     return singleFlight(this.#demands, clientId, async () => {
       const news = this.#reader.nextNews(clientId);
       try {
-        const answer = await this.#store.claimOne(clientId, seen);
-        if (answer.outcome === 'claimed') await this.#carryOut(answer.claim, news.heard);
-        if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? news.heard, news.heard]);
+        await this.#follow(clientId, await this.#store.claimOne(clientId, seen), news.heard);
         // Not joined with a read that began before the renewal ended.
         return await this.#reader.readNow(clientId);
       } finally {
@@ -284,10 +278,12 @@ export class TokenService {
     });
   }
 
-  /** Here, or by a replica that renews: it finds the client due at once. */
-  async #carryOut(claim: Parameters<Renewer['renew']>[0], heard: Promise<void>): Promise<void> {
-    if (this.#renews) return this.#renewer.renew(claim);
-    await this.#store.postpone(claim, 0);
+  /** Carries out what was claimed, here or by a replica that renews, which finds it due at once; or waits for who holds it. */
+  async #follow(clientId: string, answer: ClaimAnswer, heard: Promise<void>): Promise<void> {
+    if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? heard, heard]);
+    if (answer.outcome !== 'claimed') return;
+    if (this.#renews) return this.#renewer.renew(answer.claim);
+    await this.#store.postpone(answer.claim, 0);
     await heard;
   }
 
