@@ -42,6 +42,7 @@ const startMs = 4_000;
 const settleMs = 10_000;
 /** Backends report to PostgreSQL's statistics at most once a second. */
 const statisticsLagMs = 2_000;
+const restAttempts = 30;
 const windows = 5;
 
 /** Very many clients, already spread over their tokens' lives: what renewing them costs, and whether it is in time. */
@@ -61,8 +62,7 @@ export async function measureScale(options: ScaleOptions) {
     await delay(settleMs);
 
     const scrapeBefore = await scrape(ground, brokers);
-    await delay(statisticsLagMs);
-    const databaseBefore = await readDatabase(ground.databaseUrl);
+    const databaseBefore = await databaseAtRest(ground);
     const readings = [await read(ground, brokers, redis)];
     for (let window = 1; window <= windows; window++) {
       await delay((lifetimes * ttlSeconds * 1_000) / windows);
@@ -160,9 +160,16 @@ async function scrape(ground: Ground, brokers: Program[]): Promise<{ text: strin
   return { text, issued: (before + (await readBulk(ground)).issued) / 2 };
 }
 
+/** Waits until nothing more is written: that every client has its first token is written down some time after it has. */
 async function databaseAtRest({ databaseUrl }: Ground): Promise<DatabaseReading> {
-  await delay(statisticsLagMs);
-  return readDatabase(databaseUrl);
+  let [before, calm]: [DatabaseReading | undefined, number] = [undefined, 0];
+  for (let i = 0; ; i++) {
+    await delay(statisticsLagMs);
+    const reading = await readDatabase(databaseUrl);
+    calm = reading.rowsWritten === before?.rowsWritten ? calm + 1 : 0;
+    if (calm >= 5 || i >= restAttempts) return reading;
+    before = reading;
+  }
 }
 
 /** With no client: sixteen shards are asked four times a second whether any is due. */

@@ -55,7 +55,7 @@ export class Scene {
       loadClients: async (ids) => ids.map((id) => ({ ...this.client(id), ...this.known })),
       active: {
         count: async () => this.active.length,
-        pages: () => Readable.from([this.active]),
+        pages: () => Readable.from(inPages(this.active)),
       },
       observers: [observer],
       clock: this.clock,
@@ -105,4 +105,10 @@ export class Scene {
       await this.service.drain();
     }
   }
+}
+
+function inPages<T>(all: T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / 1_000) }, (_, page) =>
+    all.slice(page * 1_000, page * 1_000 + 1_000),
+  );
 }

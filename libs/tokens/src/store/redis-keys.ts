@@ -69,3 +69,15 @@ export function clientKeys(clientId: string): ClientKeys {
 export function permitsKey(bucket: string): string {
   return `${prefix}{permits:${bucket}}`;
 }
+
+/** What belongs to clients, by the shard that they are in. */
+export function byShard<T>(all: T[], clientIdOf: (one: T) => string): Map<number, T[]> {
+  const shards = new Map<number, T[]>();
+  for (const one of all) {
+    const shard = shardOf(clientIdOf(one));
+    const ofShard = shards.get(shard);
+    if (ofShard) ofShard.push(one);
+    else shards.set(shard, [one]);
+  }
+  return shards;
+}

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt, latestAttempts } from './attempts';
 import { isFull } from '../errors';
 import { connectRedis, type RedisConnection } from './redis-connection';
-import { channel, clientKeys, permitsKey, shardCount, shardKeys, shardOf } from './redis-keys';
+import { byShard, channel, clientKeys, permitsKey, shardCount, shardKeys } from './redis-keys';
 import { RedisNews } from './redis-news';
 import { overviewOf } from './redis-overview';
 import {
@@ -230,13 +230,6 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async enqueue(entries: QueueEntry[]): Promise<number> {
-    const byShard = new Map<number, QueueEntry[]>();
-    for (const entry of entries) {
-      const shard = shardOf(entry.clientId);
-      const ofShard = byShard.get(shard);
-      if (ofShard) ofShard.push(entry);
-      else byShard.set(shard, [entry]);
-    }
     let missing = 0;
     const put = async ([shard, ofShard]: [number, QueueEntry[]]): Promise<void> => {
       const keys = shardKeys(shard);
@@ -246,9 +239,20 @@ export class RedisTokenStore implements TokenStore {
       }
     };
     // A part of a cluster may be away: the others get theirs all the same.
-    const failed = (await Promise.allSettled([...byShard].map(put))).find((result) => result.status === 'rejected');
+    const failed = (await Promise.allSettled([...byShard(entries, ({ clientId }) => clientId)].map(put))).find(
+      (result) => result.status === 'rejected',
+    );
     if (failed) throw failed.reason;
     return missing;
+  }
+
+  async missing(clientIds: string[]): Promise<number> {
+    const absent = async ([shard, ids]: [number, string[]]): Promise<number> => {
+      const scores = await this.#redis.zmscore(shardKeys(shard).due, ids);
+      return scores.filter((score) => score === null).length;
+    };
+    const counts = await Promise.all([...byShard(clientIds, (id) => id)].map(absent));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async change(clientId: string, secretVersion: number, dueInMs = 0): Promise<void> {
