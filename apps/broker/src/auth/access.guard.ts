@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Role } from '#registry';
 import { Problem } from '../problem';
 import { allowedRoles, isPublic } from './allow';
-import { Authenticator } from './authenticator';
+import { Authenticator, credentialsOf } from './authenticator';
 
 /** Denies every request, unless its route says who may call it and this caller is one of them. */
 @Injectable()
@@ -18,7 +18,7 @@ export class AccessGuard implements CanActivate {
     const where = [context.getHandler(), context.getClass()];
     if (this.reflector.getAllAndOverride<boolean>(isPublic, where)) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const caller = await this.authenticator.identify(request.headers.authorization);
+    const caller = await this.authenticator.identify(credentialsOf(request.raw));
     if (!caller) throw unauthenticated();
     const roles = this.reflector.getAllAndOverride<Role[] | undefined>(allowedRoles, where) ?? [];
     const { principal } = caller;

@@ -8,7 +8,8 @@ type Find = Access['find'];
 describe('the authenticator', () => {
   const apiKeys = new ApiKeys(KeyRing.parse(newMasterKey('k')));
   const { key, prefix, ...stored } = apiKeys.mint('tbk');
-  const authorization = `Bearer ${key.reveal()}`;
+  const caller = (authorization: string | undefined) => ({ authorization, address: '192.0.2.1' });
+  const authorization = caller(`Bearer ${key.reveal()}`);
   const row = { keyId: '1', stored, expiresAt: null, revokedAt: null, role: null, name: null };
   const found = { key: { ...row, service: { id: 's', name: 'reader' } }, client: { clientId: 'c', enabled: true } };
   let now = 0;
@@ -81,10 +82,11 @@ describe('the authenticator', () => {
 
   it('looks nothing up for a key that is none, whatever client it names, but the one that an operator chose', async () => {
     find = async () => undefined;
-    for (let i = 0; i < 50; i++) expect(await authenticator.identify('Bearer nonsense', `client-${i}`)).toBeNull();
+    for (let i = 0; i < 50; i++)
+      expect(await authenticator.identify(caller('Bearer nonsense'), `client-${i}`)).toBeNull();
     expect(asked).toEqual(['bootstrap ']);
-    expect(await authenticator.identify('Basic nonsense')).toBeNull();
-    expect(await authenticator.identify(undefined)).toBeNull();
+    expect(await authenticator.identify(caller('Basic nonsense'))).toBeNull();
+    expect(await authenticator.identify(caller(undefined))).toBeNull();
     expect(asked).toHaveLength(1);
   });
 

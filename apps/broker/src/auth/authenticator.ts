@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiKeys, keyPrefix } from '#vault';
 import { type Access, bootstrapPrefix, type ClientAccess, type KeyAccess, type Role } from '#registry';
@@ -11,6 +12,14 @@ export interface Caller {
   principal: Principal;
   /** The client that was named, if this service was granted it. */
   client?: ClientAccess;
+}
+
+/** What a request says of who sends it. */
+export interface Credentials {
+  /** The header, as it came. */
+  authorization: string | undefined;
+  /** Of the program at the other end of the connection. */
+  address: string;
 }
 
 /** A revoked key or a narrowed grant acts within this time. */
@@ -48,8 +57,8 @@ export class Authenticator {
   ) {}
 
   /** The caller if it is known at this moment without asking the database; `undefined`: ask `identify`; `null`: nobody. */
-  identifyNow(authorization: string | undefined, clientName = ''): Caller | null | undefined {
-    const key = bearerKey(authorization);
+  identifyNow(credentials: Credentials, clientName = ''): Caller | null | undefined {
+    const key = bearerKey(credentials.authorization);
     if (key === undefined) return null;
     const entry = this.#entry(lookUpId(key, clientName));
     if (!entry || this.monotonic() - entry.checkedAt >= knownForMs) return undefined;
@@ -57,10 +66,10 @@ export class Authenticator {
   }
 
   /** @throws when the database does not answer and the key was not seen before */
-  async identify(authorization: string | undefined, clientName = ''): Promise<Caller | null> {
-    const now = this.identifyNow(authorization, clientName);
+  async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
+    const now = this.identifyNow(credentials, clientName);
     if (now !== undefined) return now;
-    const key = bearerKey(authorization)!;
+    const key = bearerKey(credentials.authorization)!;
     const id = lookUpId(key, clientName);
     const before = this.#known.get(id);
     const checking = this.#checks.get(id) ?? this.#check(id);
@@ -129,6 +138,10 @@ export class Authenticator {
     else this.#uses.set(row.keyId, new Date());
     return { principal, ...(client && { client }) };
   }
+}
+
+export function credentialsOf({ headers, socket }: IncomingMessage): Credentials {
+  return { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
 }
 
 function principalOf({ keyId, service, role, name }: KeyAccess): Principal | undefined {

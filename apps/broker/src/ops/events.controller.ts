@@ -7,7 +7,7 @@ import { Events } from '#registry';
 import { IsText, Optional } from '../admin/name';
 import { IsLimit } from '../admin/page.dto';
 import { Allow } from '../auth/allow';
-import { Authenticator } from '../auth/authenticator';
+import { Authenticator, credentialsOf } from '../auth/authenticator';
 import { invalid } from '../problem';
 import { EventPageView, EventView, eventView } from './event.view';
 import { EventStream } from './event-stream';
@@ -72,7 +72,7 @@ export class EventsController {
       ...(after !== undefined && { after }),
       // A key that was revoked, or has expired, is not listened to for ever.
       mayListen: async () => {
-        const caller = await this.authenticator.identify(request.headers.authorization);
+        const caller = await this.authenticator.identify(credentialsOf(request.raw));
         return caller?.principal.kind === 'admin';
       },
     });

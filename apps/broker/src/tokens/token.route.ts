@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServableToken, TokenService } from '#tokens';
 import { isName } from '../admin/name';
 import { unauthenticated } from '../auth/access.guard';
-import type { Authenticator, Caller } from '../auth/authenticator';
+import { type Authenticator, type Caller, credentialsOf } from '../auth/authenticator';
 import type { Metrics } from '../ops/metrics';
 import { invalid, Problem } from '../problem';
 import { sendProblem } from '../problem.filter';
@@ -30,18 +30,15 @@ export function registerTokenRoute(
   const prepared = new WeakMap<ServableToken, PreparedReply>();
 
   fastify.get('/v1/clients/:name/token', { config: { quiet: true } }, (request: TokenRequest, reply) => {
-    const caller = authenticator.identifyNow(request.headers.authorization, lookedFor(request));
+    const caller = authenticator.identifyNow(credentialsOf(request.raw), lookedFor(request));
     if (caller === undefined) return identifyFirst(request, reply);
     return answer(caller, request, reply);
   });
 
   async function identifyFirst(request: TokenRequest, reply: FastifyReply): Promise<FastifyReply> {
     try {
-      return await answer(
-        await authenticator.identify(request.headers.authorization, lookedFor(request)),
-        request,
-        reply,
-      );
+      const caller = await authenticator.identify(credentialsOf(request.raw), lookedFor(request));
+      return await answer(caller, request, reply);
     } catch (error) {
       return refuse(error, request, reply);
     }
