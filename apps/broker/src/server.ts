@@ -51,7 +51,8 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
 function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: RequestIds): void {
   const answers = new TokenAnswers(parts);
   registerTokenRoute(instance, answers);
-  const lane = new Lane(instance.server, { answers, ids, logger: parts.logger });
+  const ending = (): boolean => parts.readiness.shuttingDown;
+  const lane = new Lane(instance.server, { answers, ids, logger: parts.logger, ending });
   instance.addHook('preClose', (done) => {
     lane.close();
     done();
