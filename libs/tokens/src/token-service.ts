@@ -1,6 +1,7 @@
 import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Throttled } from '#providers';
 import type { Vault } from '#vault';
 import { Crowd } from './crowd';
+import { DemandedRenewals, type RequestedRenewal } from './demanded-renewals';
 import { DirectMinting } from './direct-minting';
 import { leftToOthers, storeUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
@@ -10,12 +11,10 @@ import { type LoadClient, type LoadClients, type RenewableClient, RenewableClien
 import type { RequestToken } from './renewal-parts';
 import type { Random } from './renewal-policy';
 import { Renewer } from './renewer';
-import { singleFlight } from './single-flight';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
 import { type Reading, TokenReader } from './token-reader';
 import {
   type Attempt,
-  type ClaimAnswer,
   type ClientState,
   leaseMs,
   type News,
@@ -45,14 +44,6 @@ export interface TokenServiceOptions {
   random?: Random;
 }
 
-/** What became of a renewal that somebody asked for. */
-export interface RequestedRenewal {
-  /** `kept`: the provider gave the token that is served already; `held`: somebody else is still at it. */
-  outcome: 'renewed' | 'kept' | 'failed' | 'held' | 'not_yet';
-  /** When the provider may be asked again, where it may not be now. */
-  retryAfterSeconds?: number;
-}
-
 /** Keeps every client's token fresh and hands it out. */
 export class TokenService {
   readonly #store: TokenStore;
@@ -64,7 +55,7 @@ export class TokenService {
   readonly #reader: TokenReader;
   readonly #direct: DirectMinting;
   readonly #upkeep: Upkeep;
-  readonly #demands = new Map<string, Promise<Reading>>();
+  readonly #demanded: DemandedRenewals;
   #renews: boolean;
   #claiming: Promise<number> | undefined;
   #stopped = false;
@@ -87,6 +78,8 @@ export class TokenService {
     [this.#store, this.#clock, this.#clients, this.#cache, this.#gate] = [store, clock, clients, cache, gate];
     this.#renewer = new Renewer(parts);
     this.#reader = new TokenReader(parts);
+    const [renewer, reader] = [this.#renewer, this.#reader];
+    this.#demanded = new DemandedRenewals({ store, renewer, reader, renews: () => this.#renews });
     this.#direct = new DirectMinting(parts);
     this.#upkeep = new Upkeep({ ...parts, active, loadClients });
     this.#renews = renews;
@@ -113,7 +106,7 @@ export class TokenService {
       return { failures: 0, refusals: 0, servable };
     });
     if (before.servable && this.#reader.lastsLongEnough(before.servable, minTtlSeconds)) return before.servable;
-    const after = await this.#demand(clientId, before.token?.generation).catch((error: unknown) => {
+    const after = await this.#demanded.laterThan(clientId, before.token?.generation).catch((error: unknown) => {
       if (before.servable) return before;
       throw storeUnavailable(error);
     });
@@ -140,24 +133,8 @@ export class TokenService {
   }
 
   /** An admin wants a new token now, whatever is planned; the provider's limits are kept. @throws when the store fails */
-  async renewNow(clientId: string): Promise<RequestedRenewal> {
-    const { token } = await this.#store.read(clientId);
-    let answer = await this.#store.claimOne(clientId, token?.generation, 0);
-    if (answer.outcome === 'resting') {
-      // Failures are forgotten, and with them the time until the next attempt.
-      await this.#store.change(clientId, 0);
-      answer = await this.#store.claimOne(clientId, token?.generation);
-    }
-    if (answer.outcome === 'resting') {
-      return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(answer.waitMs / 1_000) };
-    }
-    const news = this.#reader.nextNews(clientId);
-    await this.#follow(clientId, answer, news.heard).finally(news.forget);
-    const after = await this.#store.read(clientId);
-    if (after.token && after.token.generation !== token?.generation) return { outcome: 'renewed' };
-    if (after.failures > 0) return { outcome: 'failed' };
-    if (after.restMs) return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(after.restMs / 1_000) };
-    return { outcome: answer.outcome === 'claimed' && this.#renews ? 'kept' : 'held' };
+  renewNow(clientId: string): Promise<RequestedRenewal> {
+    return this.#demanded.renewNow(clientId);
   }
 
   /**
@@ -255,36 +232,13 @@ export class TokenService {
   }
 
   /** There was much to claim: more is claimed once half of it has ended. What fails here, the next tick does. */
-  #goOnAfterHalf(renewals: Promise<void>[]): void {
+  #goOnAfterHalf(renewals: Promise<unknown>[]): void {
     let left = Math.ceil(renewals.length / 2);
     for (const renewal of renewals) {
       void renewal.then(() => {
         if (--left === 0) void this.renewDue().catch(() => undefined);
       });
     }
-  }
-
-  /** Sees to it that a token later than `seen` is in the store, if that is possible now, and reads what is there. */
-  #demand(clientId: string, seen: string | undefined): Promise<Reading> {
-    return singleFlight(this.#demands, clientId, async () => {
-      const news = this.#reader.nextNews(clientId);
-      try {
-        await this.#follow(clientId, await this.#store.claimOne(clientId, seen), news.heard);
-        // Not joined with a read that began before the renewal ended.
-        return await this.#reader.readNow(clientId);
-      } finally {
-        news.forget();
-      }
-    });
-  }
-
-  /** Carries out what was claimed, here or by a replica that renews, which finds it due at once; or waits for who holds it. */
-  async #follow(clientId: string, answer: ClaimAnswer, heard: Promise<void>): Promise<void> {
-    if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? heard, heard]);
-    if (answer.outcome !== 'claimed') return;
-    if (this.#renews) return this.#renewer.renew(answer.claim);
-    await this.#store.postpone(answer.claim, 0);
-    await heard;
   }
 
   #hear(news: News): void {

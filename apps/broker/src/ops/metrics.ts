@@ -44,8 +44,8 @@ export class Metrics implements TokenEvents {
       '0 closed, 0.5 half open, 1 open: the worst of the breakers that this process has for the hosts of the provider.',
       ['provider'],
     ),
-    due: this.#gauge('queue_due', 'Clients whose renewal is due now.', []),
-    depth: this.#gauge('queue_depth', 'Clients in the renewal queue.', []),
+    due: this.#gauge('queue_due', 'Clients whose renewal is due now; NaN while the token store does not answer.', []),
+    depth: this.#gauge('queue_depth', 'Clients in the renewal queue; NaN while the token store does not answer.', []),
     cache: this.#gauge('cache_entries', 'Tokens in this process.', []),
   };
   readonly #servedBy: Record<Served, Counter.Internal>;
@@ -94,7 +94,7 @@ export class Metrics implements TokenEvents {
     this.#ended(provider, 'failed', failure.code, durationMs, latenessMs);
   }
 
-  /** The Prometheus text format. What cannot be read from database or store is left out, the rest stands. */
+  /** The Prometheus text format. What cannot be read from database or store is left out or NaN, the rest stands. */
   async scrape(): Promise<string> {
     await Promise.allSettled([this.#collectClients(), this.#collectQueue()]);
     this.#gauges.cache.set(this.sources.tokens().cacheEntries);
@@ -104,7 +104,7 @@ export class Metrics implements TokenEvents {
 
   async #collectClients(): Promise<void> {
     const { expiry, runway, ready, clients } = this.#gauges;
-    for (const gauge of [expiry, runway, ready]) gauge.reset();
+    for (const gauge of [expiry, runway, ready, clients]) gauge.reset();
     const counts = await this.sources.clients.countByCondition();
     for (const condition of conditions) clients.set({ condition }, counts.get(condition) ?? 0);
     const { items } = await this.sources.clients.list({ limit: maxClientSeries });
@@ -129,7 +129,12 @@ export class Metrics implements TokenEvents {
   }
 
   async #collectQueue(): Promise<void> {
-    const { depth, due } = await this.sources.tokens().overview(overviewClients);
+    // Neither 0 nor what was last: alerts would be quiet, or fire, about a queue that nobody sees. The series stay.
+    const unknown = { depth: NaN, due: NaN };
+    const { depth, due } = await this.sources
+      .tokens()
+      .overview(overviewClients)
+      .catch(() => unknown);
     this.#gauges.depth.set(depth);
     this.#gauges.due.set(due);
   }

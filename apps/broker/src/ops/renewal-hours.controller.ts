@@ -88,7 +88,11 @@ export class RenewalHoursController {
   /** What renewals came to, hour by hour, the oldest first; up to a minute behind. Kept for 90 days. */
   @Get()
   @Allow('admin', 'operator', 'viewer')
-  @ApiOkResponse({ type: RenewalHoursView })
+  @ApiOkResponse({
+    type: RenewalHoursView,
+    description:
+      'The oldest first. Each replica adds its sums once a minute, and when it ends: just after its start there are none of it yet.',
+  })
   async list(@Query() { provider, from, to, ...page }: RenewalHoursQuery): Promise<RenewalHoursView> {
     const end = to === undefined ? Date.now() : Date.parse(to);
     const begin = from === undefined ? end - dayMs : Date.parse(from);
