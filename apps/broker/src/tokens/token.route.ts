@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServableToken, TokenService } from '#tokens';
 import { isName } from '../admin/name';
-import { unauthenticated } from '../auth/access.guard';
 import { type Authenticator, type Caller, credentialsOf } from '../auth/authenticator';
 import type { Metrics } from '../ops/metrics';
-import { invalid, Problem } from '../problem';
+import { invalid } from '../problem';
 import { sendProblem } from '../problem.filter';
+import { type Permitted, permitted } from './permitted';
+import type { ReadObserver } from './token-answer';
 
 /** A day: nothing that lives longer needs asking for so much. */
 const maxMinTtlSeconds = 86_400;
@@ -24,7 +25,12 @@ type TokenRequest = FastifyRequest<{ Params: { name: string }; Querystring: { mi
  */
 export function registerTokenRoute(
   fastify: FastifyInstance,
-  { authenticator, tokens, metrics }: { authenticator: Authenticator; tokens: TokenService; metrics: Metrics },
+  {
+    authenticator,
+    tokens,
+    metrics,
+    reads,
+  }: { authenticator: Authenticator; tokens: TokenService; metrics: Metrics; reads?: ReadObserver },
 ): void {
   // A token never changes, so neither does its reply, but for one number.
   const prepared = new WeakMap<ServableToken, PreparedReply>();
@@ -50,20 +56,30 @@ export function registerTokenRoute(
     reply: FastifyReply,
   ): FastifyReply | Promise<FastifyReply> {
     try {
-      const { clientId } = permitted(caller, request.params.name);
+      const allowed = permitted(caller, request.params.name);
+      const { clientId } = allowed;
       const minTtlSeconds = minTtl(request.query.min_ttl);
       const token = tokens.peek(clientId, minTtlSeconds);
-      if (token) return serve(token, 'hit', request, reply);
+      if (token) return serve(token, 'hit', allowed, request, reply);
       return tokens
         .get(clientId, { minTtlSeconds })
-        .then((found) => serve(found, 'miss', request, reply))
+        .then((found) => serve(found, 'miss', allowed, request, reply))
         .catch((error: unknown) => refuse(error, request, reply));
     } catch (error) {
       return refuse(error, request, reply);
     }
   }
 
-  function serve(token: ServableToken, how: 'hit' | 'miss', request: TokenRequest, reply: FastifyReply): FastifyReply {
+  function serve(
+    token: ServableToken,
+    how: 'hit' | 'miss',
+    { service, clientId }: Permitted,
+    request: TokenRequest,
+    reply: FastifyReply,
+  ): FastifyReply {
+    const { name: client } = request.params;
+    const { generation } = token;
+    reads?.note({ service: service.name, keyId: service.keyId, clientId, client, generation, at: Date.now() });
     let ready = prepared.get(token);
     if (!ready) {
       ready = prepare(token, request.params.name, tokens.expiresAt(token));
@@ -91,17 +107,6 @@ export function registerTokenRoute(
 /** What cannot be a name is looked for under no name: the key is checked all the same, and nothing found. */
 function lookedFor({ params }: TokenRequest): string {
   return isName(params.name) ? params.name : '';
-}
-
-/** Unknown and not granted are one answer: nobody learns which clients there are. */
-function permitted(caller: Caller | null, name: string): { clientId: string } {
-  if (!caller) throw unauthenticated();
-  if (caller.principal.kind !== 'service') {
-    throw new Problem('forbidden', 'Tokens are for services; an admin key does not open this route.');
-  }
-  if (!caller.client) throw new Problem('not_found', `There is no client "${name}" granted to this service.`);
-  if (!caller.client.enabled) throw new Problem('client_disabled', `The client "${name}" is disabled.`);
-  return caller.client;
 }
 
 function minTtl(given: unknown): number {
