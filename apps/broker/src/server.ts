@@ -11,6 +11,7 @@ import { nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
 import { type FieldFault, Problem } from './problem';
 import { sendProblem } from './problem.filter';
+import { registerRejectionsRoute } from './tokens/rejections.route';
 import { registerTokenRoute } from './tokens/token.route';
 
 const bodyLimitBytes = 64 * 1024;
@@ -36,7 +37,10 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
       exceptionFactory: validationProblem,
     }),
   );
-  if (parts.config.roles.has('serve')) registerTokenRoute(instance, parts);
+  if (parts.config.roles.has('serve')) {
+    registerTokenRoute(instance, parts);
+    registerRejectionsRoute(instance, parts);
+  }
   const errors = readFileSync(join(root, 'docs', 'errors.md'), 'utf8');
   instance.get('/docs/errors.md', (_request, reply) => reply.type('text/markdown; charset=utf-8').send(errors));
   serveOpenApi(app);
