@@ -14,6 +14,7 @@ import { type FieldFault, Problem } from './problem';
 import { sendProblem } from './problem.filter';
 import { RequestIds } from './request-id';
 import { TokenAnswers } from './tokens/token-answer';
+import { registerRejectionsRoute } from './tokens/rejections.route';
 import { registerTokenRoute } from './tokens/token.route';
 
 const bodyLimitBytes = 64 * 1024;
@@ -51,6 +52,7 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
 function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: RequestIds): void {
   const answers = new TokenAnswers(parts);
   registerTokenRoute(instance, answers);
+  registerRejectionsRoute(instance, parts);
   const lane = new Lane(instance.server, { answers, ids, logger: parts.logger });
   instance.addHook('preClose', (done) => {
     lane.close();

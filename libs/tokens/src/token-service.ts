@@ -1,4 +1,4 @@
-import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Throttled } from '#providers';
+import { type Clock, type IssuedToken, type ProviderDefinition, systemClock } from '#providers';
 import type { Vault } from '#vault';
 import { Crowd } from './crowd';
 import { DemandedRenewals, type RequestedRenewal } from './demanded-renewals';
@@ -6,15 +6,17 @@ import { DirectMinting } from './direct-minting';
 import { leftToOthers, storeUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
 import { type OriginState, ProviderGate } from './asking/provider-gate';
-import { takePermit } from './asking/quota';
+import { withinQuota } from './asking/quota';
 import { type LoadClient, type LoadClients, type RenewableClient, RenewableClients } from './renewable-client';
 import type { RequestToken } from './renewal-parts';
 import type { Random } from './renewal-policy';
+import { type Rejection, Rejections } from './rejections';
 import { Renewer } from './renewer';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
 import { type Reading, TokenReader } from './token-reader';
 import {
   type Attempt,
+  type Claim,
   type ClientState,
   leaseMs,
   type News,
@@ -56,6 +58,7 @@ export class TokenService {
   readonly #direct: DirectMinting;
   readonly #upkeep: Upkeep;
   readonly #demanded: DemandedRenewals;
+  readonly #rejections: Rejections;
   #renews: boolean;
   #claiming: Promise<number> | undefined;
   #stopped = false;
@@ -82,6 +85,9 @@ export class TokenService {
     this.#demanded = new DemandedRenewals({ store, renewer, reader, renews: () => this.#renews });
     this.#direct = new DirectMinting(parts);
     this.#upkeep = new Upkeep({ ...parts, active, loadClients });
+    const running = (clientId: string) => this.#renewer.running(clientId);
+    const begin = (claim: Claim) => this.#begin(claim);
+    this.#rejections = new Rejections({ ...parts, reader: this.#reader, begin, running });
     this.#renews = renews;
     store.onNews((news) => this.#hear(news));
   }
@@ -138,19 +144,26 @@ export class TokenService {
   }
 
   /**
+   * The provider refuses the token of that generation: it is replaced if it is the one that is served now.
+   * @param by who says so
+   * @throws TokenUnavailable when the store does not answer
+   */
+  reject(clientId: string, generation: string, by: string): Promise<Rejection> {
+    return this.#rejections.reject(clientId, generation, by);
+  }
+
+  /** The same, and waits for the token that replaces it; undefined when there is none, or it takes too long. */
+  replace(clientId: string, generation: string, by: string): Promise<ServableToken | undefined> {
+    return this.#rejections.replace(clientId, generation, by);
+  }
+
+  /**
    * Asks for a token on behalf of nobody yet, as when a client is registered, under the provider's quota all the same.
    * @param hosts that will be asked, as `tokenHosts` has them
    * @throws Throttled when the quota is used up, or cannot be counted now
    */
-  async tryOut<T>(definition: ProviderDefinition, hosts: string, ask: () => Promise<T>): Promise<T> {
-    const waitMs = await takePermit(this.#store, definition, hosts).catch((cause: unknown) => {
-      const message = "the provider's quota cannot be counted while the token store does not answer";
-      throw new Throttled({ message, reached: false, retryAfterSeconds: 1 }, { cause });
-    });
-    if (waitMs === 0) return ask();
-    const message = `the provider's quota of token requests is used up for ${Math.ceil(waitMs / 1_000)} s`;
-    const hint = 'Repeat it then. The quota is shared by all clients of the provider, and stands in its definition.';
-    throw new Throttled({ message, hint, reached: false, retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+  tryOut<T>(definition: ProviderDefinition, hosts: string, ask: () => Promise<T>): Promise<T> {
+    return withinQuota(this.#store, definition, hosts, ask);
   }
 
   /** Stores a token that was got while the client was registered or changed, so that it is not asked for twice. */
@@ -239,6 +252,10 @@ export class TokenService {
         if (--left === 0) void this.renewDue().catch(() => undefined);
       });
     }
+  }
+
+  #begin(claim: Claim): Promise<unknown> {
+    return this.#renews ? this.#renewer.renew(claim) : this.#store.postpone(claim, 0);
   }
 
   #hear(news: News): void {

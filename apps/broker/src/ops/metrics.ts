@@ -1,6 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clients } from '#registry';
-import { conditionOf, conditions, type TokenEvent, type TokenEvents, type TokenService } from '#tokens';
+import {
+  conditionOf,
+  conditions,
+  rejectionResults,
+  type TokenEvent,
+  type TokenEvents,
+  type TokenService,
+} from '#tokens';
 
 export type Served = 'hit' | 'miss' | 'not_modified' | 'refused';
 
@@ -18,6 +25,9 @@ export class Metrics implements TokenEvents {
     'status',
   ]);
   readonly #served = this.#counter('tokens_served_total', 'Answers of the token route.', ['result']);
+  readonly #rejections = this.#counter('rejections_total', 'Tokens that services say their provider refuses.', [
+    'result',
+  ]);
   readonly #duration = new Histogram({
     name: 'tokenbroker_renewal_duration_seconds',
     help: 'From before the token request to its end.',
@@ -62,6 +72,7 @@ export class Metrics implements TokenEvents {
     >;
     // A series that does not exist yet cannot be alerted on.
     for (const result of servedResults) this.#servedBy[result].inc(0);
+    for (const result of rejectionResults) this.#rejections.inc({ result }, 0);
     for (const provider of this.#providers) {
       this.#renewals.inc({ provider, outcome: 'renewed', reason: '' }, 0);
       this.#calls.inc({ provider, status: '200' }, 0);
@@ -76,6 +87,10 @@ export class Metrics implements TokenEvents {
   providerCalled({ provider, status }: TokenEvent<'providerCalled'>): void {
     this.#calls.inc({ provider, status });
     this.#providers.add(provider);
+  }
+
+  tokenRejected({ renewal }: TokenEvent<'tokenRejected'>): void {
+    this.#rejections.inc({ result: renewal });
   }
 
   heldBack({ provider, why }: TokenEvent<'heldBack'>): void {
