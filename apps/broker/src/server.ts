@@ -7,6 +7,7 @@ import type { ValidationError } from 'class-validator';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { acceptYaml } from './admin/provider.body';
 import type { Parts } from './app.module';
+import { registerFacades } from './facades/register';
 import { nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
 import { type FieldFault, Problem } from './problem';
@@ -36,7 +37,11 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
       exceptionFactory: validationProblem,
     }),
   );
-  if (parts.config.roles.has('serve')) registerTokenRoute(instance, parts);
+  if (parts.config.roles.has('serve')) {
+    registerTokenRoute(instance, parts);
+    const { publicUrl } = parts.config;
+    registerFacades(instance, { ...parts, ...(publicUrl !== undefined && { publicUrl }) });
+  }
   const errors = readFileSync(join(root, 'docs', 'errors.md'), 'utf8');
   instance.get('/docs/errors.md', (_request, reply) => reply.type('text/markdown; charset=utf-8').send(errors));
   serveOpenApi(app);
