@@ -9,6 +9,7 @@ import {
   Clients,
   Definitions,
   Events,
+  GrantedClients,
   Grants,
   LoadedClients,
   MasterKeys,
@@ -31,6 +32,7 @@ import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
 import { Authenticator } from './auth/authenticator';
 import type { Config } from './config';
+import { OnlyClient } from './facades/only-client';
 import type { Logger } from './logger';
 import { BreakerRecorder } from './ops/breaker-recorder';
 import { ConditionRecorder } from './ops/condition-recorder';
@@ -56,6 +58,7 @@ export interface Parts {
   logger: Logger;
   tokens: TokenService;
   authenticator: Authenticator;
+  onlyClient: OnlyClient;
   adminKeys: AdminKeys;
   definitions: Definitions;
   metrics: Metrics;
@@ -103,6 +106,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const events = new Events(database);
   const hours = new RenewalHours(database);
   const authenticator = new Authenticator(access, apiKeys);
+  const onlyClient = new OnlyClient(new GrantedClients(database), definitions);
 
   const metrics: Metrics = new Metrics({ providers: [...presets.keys()], clients, tokens: () => tokens });
   const conditions = new ConditionRecorder(clients);
@@ -156,7 +160,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     ],
   };
   const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
-  return { ...parts, keys, flush: () => records.flush(), module };
+  return { ...parts, onlyClient, keys, flush: () => records.flush(), module };
 }
 
 @Module({})

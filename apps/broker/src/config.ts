@@ -23,6 +23,8 @@ export type RoleName = 'serve' | 'renew';
 export interface Config {
   readonly port: number;
   readonly host: string;
+  /** Where the broker is for others: scheme, host, perhaps a path; no slash at the end. */
+  readonly publicUrl?: string;
   /** Absent: the embedded database under `dataDir`. */
   readonly databaseUrl?: string;
   /** One Redis, Sentinels or a cluster. Absent: tokens live in this process alone. */
@@ -69,6 +71,12 @@ class Environment {
   @IsOptional()
   @IsNotEmpty({ message: 'HOST must be an address to listen on, such as 127.0.0.1 or 0.0.0.0' })
   HOST: string | undefined = undefined;
+
+  @IsOptional()
+  @Matches(/^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?(\/[\w.~/-]*)?$/i, {
+    message: 'PUBLIC_URL must be an address such as https://tokens.example.com',
+  })
+  PUBLIC_URL: string | undefined = undefined;
 
   @IsOptional()
   @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'DATABASE_URL must be a postgresql:// URL' })
@@ -129,12 +137,14 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     faults.push(
       'DATABASE_URL cannot be read as a URL: write # / ? @ : and % in a password as %23 %2F %3F %40 %3A and %25',
     );
+  if (env.PUBLIC_URL !== undefined && !isUrl(env.PUBLIC_URL)) faults.push('PUBLIC_URL cannot be read as a URL');
   if (env.REDIS_URL !== undefined) faults.push(...faultsOfRedisUrl(env.REDIS_URL));
   const keyRing = readKeyRing(env, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
     port: env.PORT,
     host: env.HOST ?? (env.DATABASE_URL ? '0.0.0.0' : '127.0.0.1'),
+    ...(env.PUBLIC_URL && { publicUrl: new URL(env.PUBLIC_URL).href.replace(/\/+$/, '') }),
     ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
     ...(env.REDIS_URL && { redisUrl: env.REDIS_URL }),
     ...(keyRing && { keyRing }),

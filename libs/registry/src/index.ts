@@ -8,6 +8,7 @@ export { openEmbedded } from './embedded-database';
 export { AlreadyExists, databaseFault, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
 export type { DefinitionUnusable, LastAdminKey, NotFound, ProviderInUse, ProviderIsPreset } from './errors';
 export { type BreakerChange, type EventRecord, Events } from './events';
+export { GrantedClients, type GrantedKind } from './granted-clients';
 export { type Granted, type GrantRecord, Grants } from './grants';
 export { LoadedClients } from './loaded-clients';
 export { MasterKeys, type UnusableMasterKey } from './master-keys';
