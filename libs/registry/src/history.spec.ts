@@ -263,8 +263,8 @@ describe('the history', () => {
       const of = (days: number, rows: number) =>
         Array.from({ length: rows }, () => {
           const at = new Date(Date.now() - days * 86_400_000);
-          const names = { service: 's', keyId: null, clientId: crypto.randomUUID(), client: 'c', generation: '1' };
-          return { id: readsId(at.getTime()), at, reads: 1, ...names };
+          const what = { service: 's', keyId: null, clientId: crypto.randomUUID(), client: 'c', generation: '1' };
+          return { id: readsId(at.getTime()), at, reads: 1, ...what };
         });
       for (const some of [of(90.01, 20_001), of(89.99, 3)]) await reads.add(some);
       expect(await retention().run()).toBe(20_001);
