@@ -28,6 +28,9 @@ export class Metrics implements TokenEvents {
   readonly #rejections = this.#counter('rejections_total', 'Tokens that services say their provider refuses.', [
     'result',
   ]);
+  readonly #audited = this.#counter('audited_reads_total', 'Reads that are to be audited: written, or lost.', [
+    'result',
+  ]);
   readonly #duration = new Histogram({
     name: 'tokenbroker_renewal_duration_seconds',
     help: 'From before the token request to its end.',
@@ -73,6 +76,7 @@ export class Metrics implements TokenEvents {
     // A series that does not exist yet cannot be alerted on.
     for (const result of servedResults) this.#servedBy[result].inc(0);
     for (const result of rejectionResults) this.#rejections.inc({ result }, 0);
+    for (const result of ['written', 'lost'] as const) this.readsAudited(result, 0);
     for (const provider of this.#providers) {
       this.#renewals.inc({ provider, outcome: 'renewed', reason: '' }, 0);
       this.#calls.inc({ provider, status: '200' }, 0);
@@ -82,6 +86,10 @@ export class Metrics implements TokenEvents {
 
   served(result: Served): void {
     this.#servedBy[result].inc();
+  }
+
+  readsAudited(result: 'written' | 'lost', reads: number): void {
+    this.#audited.inc({ result }, reads);
   }
 
   providerCalled({ provider, status }: TokenEvent<'providerCalled'>): void {
