@@ -6,6 +6,7 @@ import { TokenUnavailable } from '#tokens';
 import { CannotOpen } from '#vault';
 import { type ErrorCode, Problem, problemBody, problemTypes } from './problem';
 
+/** What an error comes to, before it is put into any form. */
 interface Answer {
   code: ErrorCode;
   detail: string;
@@ -50,7 +51,7 @@ export function problemAnswer(error: unknown, requestId: string): ProblemAnswer 
   };
 }
 
-function answerTo(error: unknown): Answer {
+export function answerTo(error: unknown): Answer {
   if (error instanceof Problem) {
     const { headers, ...more } = error.more;
     return { code: error.code, detail: error.message, more, ...(headers && { headers }) };
@@ -76,7 +77,9 @@ function answerTo(error: unknown): Answer {
   if (['P2003', 'P2025'].includes(String((error as { code?: unknown })?.code))) {
     return { code: 'not_found', detail: 'Something that the request names was deleted meanwhile.' };
   }
-  if (error instanceof RangeError) return { code: 'validation_failed', detail: 'The body is nested too deeply.' };
+  // Fastify's own RangeErrors have a status, and are told below.
+  if (error instanceof RangeError && !('statusCode' in error))
+    return { code: 'validation_failed', detail: 'The body is nested too deeply.' };
   const known = errorCode(error);
   if (known) return { code: known, detail: sentence((error as Error).message) };
   return fromFramework(error) ?? { code: 'internal', detail: 'The request could not be carried out.' };

@@ -7,6 +7,7 @@ import type { ValidationError } from 'class-validator';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { acceptYaml } from './admin/provider.body';
 import type { Parts } from './app.module';
+import { registerFacades } from './facades/register';
 import { Lane } from './lane/lane';
 import { type Logger, nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
@@ -14,6 +15,7 @@ import { type FieldFault, Problem } from './problem';
 import { sendProblem } from './problem.filter';
 import { RequestIds } from './request-id';
 import { TokenAnswers } from './tokens/token-answer';
+import { registerRejectionsRoute } from './tokens/rejections.route';
 import { registerTokenRoute } from './tokens/token.route';
 
 const bodyLimitBytes = 64 * 1024;
@@ -47,10 +49,13 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
   return app;
 }
 
-/** The token route, and the lane that answers most of its requests before it. */
+/** All that services call, and the lane that answers most token requests ahead of their route. */
 function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: RequestIds): void {
   const answers = new TokenAnswers(parts);
   registerTokenRoute(instance, answers);
+  registerRejectionsRoute(instance, parts);
+  const { publicUrl } = parts.config;
+  registerFacades(instance, { ...parts, ...(publicUrl !== undefined && { publicUrl }) });
   const ending = (): boolean => parts.readiness.shuttingDown;
   const lane = new Lane(instance.server, { answers, ids, logger: parts.logger, ending });
   instance.addHook('preClose', (done) => {
