@@ -29,6 +29,7 @@ import { Registration } from './admin/registration';
 import { RenewalsController } from './admin/renewals.controller';
 import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
+import { AccessSchedule } from './auth/access.schedule';
 import { Authenticator } from './auth/authenticator';
 import type { Config } from './config';
 import type { Logger } from './logger';
@@ -146,7 +147,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
       ...[registration, connectionTests, new Grants(database), audit, renewals, records, keys].map(provide),
-      ...[events, hours, stream, retention].map(provide),
+      ...[events, hours, stream, retention, new AccessSchedule(authenticator, logger)].map(provide),
       {
         provide: APP_GUARD,
         useFactory: (reflector: Reflector) => new AccessGuard(reflector, authenticator),
