@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { problemTypes } from './problem';
+import { rejectionSchema, rejectionsRoute } from './tokens/rejections.openapi';
 
 const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
 
@@ -24,7 +25,9 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, settings);
   document.paths['/v1/clients/{name}/token'] = { get: tokenRoute };
-  Object.assign(document.components!.schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema });
+  document.paths['/v1/clients/{name}/token/rejections'] = { post: rejectionsRoute };
+  const { schemas } = document.components!;
+  Object.assign(schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema, Rejection: rejectionSchema });
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
       if (operation)

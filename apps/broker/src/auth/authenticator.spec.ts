@@ -93,9 +93,9 @@ describe('the authenticator', () => {
     access.granted.set('reader eu', {});
     access.change();
     now = 999;
-    expect(authenticator.holds(before!)).toBe(true);
+    expect(authenticator.stillKnown(before!)).toBe(true);
     now = 1_000;
-    expect(authenticator.holds(before!)).toBe(false);
+    expect(authenticator.stillKnown(before!)).toBe(false);
     expect(identifyNow()).toBeUndefined();
     expect(await identify()).toMatchObject({ client: undefined });
   });
@@ -121,10 +121,10 @@ describe('the authenticator', () => {
     for (now = 0; now < 5_000; now += 500) {
       await authenticator.refresh();
       expect(identifyNow()).toBe(first);
-      expect(authenticator.holds(first)).toBe(true);
+      expect(authenticator.stillKnown(first)).toBe(true);
     }
     authenticator.doubt();
-    expect(authenticator.holds(first)).toBe(false);
+    expect(authenticator.stillKnown(first)).toBe(false);
   });
 
   it('does not take what was there before a change for what is there now, though the two overlap', async () => {
@@ -235,7 +235,7 @@ describe('the authenticator', () => {
     access.stored.set(prefix, { ...access.stored.get(prefix)!, expiresAt: new Date(Date.now() + 60_000) });
     const known = (await identify())!;
     const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_001);
-    expect(authenticator.holds(known)).toBe(false);
+    expect(authenticator.stillKnown(known)).toBe(false);
     expect(identifyNow()).toBeNull();
     clock.mockRestore();
   });
@@ -247,7 +247,7 @@ describe('the authenticator', () => {
     authenticator.putBackUses(uses);
     expect(authenticator.takeUses()).toEqual(uses);
     expect(authenticator.takeUses().size).toBe(0);
-    authenticator.holds((await identify())!);
+    authenticator.stillKnown((await identify())!);
     expect([...authenticator.takeUses().keys()]).toEqual(['1']);
   });
 });

@@ -89,8 +89,11 @@ export class Authenticator {
     return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
   }
 
-  /** Whether a caller that was identified before is still who it was, with the same client: costs next to nothing. */
-  holds(caller: Caller): boolean {
+  /**
+   * Whether what was said of the caller still holds without asking the database: for who has seen him show the very same
+   * credentials before, and need not see them judged again. It counts as a use.
+   */
+  stillKnown(caller: Caller): boolean {
     if (!(caller instanceof KnownCaller) || !caller.holds()) return false;
     this.#note(caller.principal);
     return true;
@@ -143,7 +146,7 @@ export class Authenticator {
   }
 }
 
-export function credentialsOf({ headers, socket }: IncomingMessage): Credentials {
+export function credentialsOf({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Credentials {
   return { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
 }
 
