@@ -13,6 +13,7 @@ import {
   Grants,
   LoadedClients,
   MasterKeys,
+  ReadAudit,
   RenewalHours,
   Retention,
   Services,
@@ -26,6 +27,7 @@ import { ConnectionTests } from './admin/connection-tests';
 import { ConnectionTestsController } from './admin/connection-tests.controller';
 import { GrantsController } from './admin/grants.controller';
 import { ProvidersController } from './admin/providers.controller';
+import { ReadsController } from './admin/reads.controller';
 import { Registration } from './admin/registration';
 import { RenewalsController } from './admin/renewals.controller';
 import { ServicesController } from './admin/services.controller';
@@ -42,6 +44,8 @@ import { HealthController } from './ops/health.controller';
 import { HourRecorder } from './ops/hour-recorder';
 import { KeysSchedule } from './ops/keys.schedule';
 import { Metrics } from './ops/metrics';
+import { ReadRecorder } from './ops/read-recorder';
+import { ReadSchedule } from './ops/read.schedule';
 import { Readiness } from './ops/readiness';
 import { RecordSchedule } from './ops/record.schedule';
 import { RenewalHoursController } from './ops/renewal-hours.controller';
@@ -51,6 +55,7 @@ import { SummaryController } from './ops/summary.controller';
 import { ProblemFilter } from './problem.filter';
 import { RenewalSchedule } from './renewal.schedule';
 import type { Storage } from './storage';
+import type { ReadObserver } from './tokens/token-answer';
 
 /** Every part of the broker, joined. */
 export interface Parts {
@@ -62,6 +67,8 @@ export interface Parts {
   adminKeys: AdminKeys;
   definitions: Definitions;
   metrics: Metrics;
+  /** Absent where reads are not audited. */
+  reads?: ReadObserver;
   readiness: Readiness;
   renewals: RenewalSchedule;
   keys: KeysSchedule;
@@ -79,6 +86,7 @@ export const controllers = [
   GrantsController,
   HealthController,
   ProvidersController,
+  ReadsController,
   RenewalHoursController,
   RenewalsController,
   ServicesController,
@@ -105,6 +113,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const audit = new Audit(database);
   const events = new Events(database);
   const hours = new RenewalHours(database);
+  const readAudit = new ReadAudit(database);
   const authenticator = new Authenticator(access, apiKeys);
   const onlyClient = new OnlyClient(new GrantedClients(database), definitions);
 
@@ -136,6 +145,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const renewals = new RenewalSchedule(tokens, config.roles, logger);
   const recorders = [conditions, breakers, recordedHours] as const;
   const records = new RecordSchedule(...recorders, clients, tokens, authenticator, access, logger);
+  const reads = config.auditReads ? new ReadRecorder({ reads: readAudit, audit, metrics }) : undefined;
+  const readSchedule = reads && new ReadSchedule(reads, logger);
   const retention = new RetentionSchedule(new Retention(database), logger);
   const stream = new EventStream(events, logger);
 
@@ -150,7 +161,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
       ...[registration, connectionTests, new Grants(database), audit, renewals, records, keys].map(provide),
-      ...[events, hours, stream, retention].map(provide),
+      ...[events, hours, stream, retention, readAudit, ...(readSchedule ? [readSchedule] : [])].map(provide),
       {
         provide: APP_GUARD,
         useFactory: (reflector: Reflector) => new AccessGuard(reflector, authenticator),
@@ -160,7 +171,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     ],
   };
   const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
-  return { ...parts, onlyClient, keys, flush: () => records.flush(), module };
+  const flush = async () => void (await Promise.all([records.flush(), readSchedule?.flush()]));
+  return { ...parts, onlyClient, ...(reads && { reads }), keys, flush, module };
 }
 
 @Module({})

@@ -36,6 +36,8 @@ export interface Config {
   /** Origins that the operator allows although they are private or plain http. */
   readonly allowedOrigins: readonly string[];
   readonly logLevel: string;
+  /** Whether every read of a token is written down. */
+  readonly auditReads: boolean;
 }
 
 /** The environment cannot be used; every fault is listed. */
@@ -117,6 +119,9 @@ class Environment {
 
   @IsIn(logLevels, { message: `LOG_LEVEL must be one of ${logLevels.join(', ')}` })
   LOG_LEVEL = 'info';
+
+  @IsIn(['true', 'false'], { message: 'AUDIT_READS must be true or false' })
+  AUDIT_READS = 'false';
 }
 
 /** Every variable that is read, besides `NAME_FILE` for the secrets. */
@@ -153,6 +158,7 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     roles: new Set(env.ROLES),
     allowedOrigins: env.ALLOWED_PROVIDER_HOSTS.map((origin) => new URL(origin).origin),
     logLevel: env.LOG_LEVEL,
+    auditReads: env.AUDIT_READS === 'true',
   });
 }
 

@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { facadePaths, facadeSchemas, facadeSecurity } from './facades/openapi';
 import { problemTypes } from './problem';
+import { rejectionSchema, rejectionsRoute } from './tokens/rejections.openapi';
 
 const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
 
@@ -24,9 +25,14 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: tba_… for admins, tbk_… for services.' })
     .build();
   const document = SwaggerModule.createDocument(app, settings);
-  Object.assign(document.paths, { '/v1/clients/{name}/token': { get: tokenRoute }, ...facadePaths });
+  Object.assign(document.paths, {
+    '/v1/clients/{name}/token': { get: tokenRoute },
+    '/v1/clients/{name}/token/rejections': { post: rejectionsRoute },
+    ...facadePaths,
+  });
   const { schemas, securitySchemes } = document.components!;
-  Object.assign(schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema, ...facadeSchemas });
+  Object.assign(schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema, Rejection: rejectionSchema });
+  Object.assign(schemas!, facadeSchemas);
   Object.assign(securitySchemes!, facadeSecurity);
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {

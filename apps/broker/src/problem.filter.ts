@@ -24,14 +24,31 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { status, headers, body, code, ours } = problemAnswer(error, request.id);
+  if (ours) request.log.error({ err: error, code }, 'request failed');
+  void reply.code(status).headers(headers).send(body);
+}
+
+export interface ProblemAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  code: ErrorCode;
+  /** It is our fault, or a part's that we lean on: its cause belongs into the log. */
+  ours: boolean;
+}
+
+/** For those who write answers themselves. */
+export function problemAnswer(error: unknown, requestId: string): ProblemAnswer {
   const { code, detail, more, headers } = answerTo(error);
-  const body = problemBody(code, detail, request.id, more);
-  if (body.status >= 500 && code !== 'token_unavailable') request.log.error({ err: error, code }, 'request failed');
-  void reply
-    .code(body.status)
-    .headers({ 'cache-control': 'no-store', ...headers })
-    .type('application/problem+json; charset=utf-8')
-    .send(JSON.stringify(body));
+  const body = problemBody(code, detail, requestId, more);
+  return {
+    status: body.status,
+    headers: { 'cache-control': 'no-store', ...headers, 'content-type': 'application/problem+json; charset=utf-8' },
+    body: JSON.stringify(body),
+    code,
+    ours: body.status >= 500 && code !== 'token_unavailable',
+  };
 }
 
 export function answerTo(error: unknown): Answer {
