@@ -12,6 +12,8 @@ const esm = [
   '@tokenizer',
   '@borewit',
   'lru-cache',
+  'oauth4webapi',
+  'openid-client',
 ];
 
 /** @type {import('jest').Config} */
@@ -24,7 +26,8 @@ module.exports = {
   // The first group lets nested copies (a/node_modules/b) be judged by their own name.
   transformIgnorePatterns: [`node_modules/(?!.*node_modules/)(?!(${esm.join('|')})/)`],
   moduleNameMapper: {
-    '^#(vault|providers|tokens|registry)$': '<rootDir>/libs/$1/src/index.ts',
+    '^#(vault|providers|tokens|registry|sdk)$': '<rootDir>/libs/$1/src/index.ts',
+    '^#sdk-testing$': '<rootDir>/libs/sdk/src/testing.ts',
     '^#migrations$': '<rootDir>/prisma/migrate.ts',
   },
   globalSetup: '<rootDir>/test/harness/global-setup.ts',

@@ -38,7 +38,7 @@ export class Rejections {
       /** Carries the renewal out, here or elsewhere. */
       begin(claim: Claim): Promise<unknown>;
       /** The renewal of that client in this process, if any. */
-      running(clientId: string): Promise<void> | undefined;
+      running(clientId: string): Promise<unknown> | undefined;
     },
   ) {}
 

@@ -1,6 +1,7 @@
 import { type Clock, type IssuedToken, type ProviderDefinition, systemClock } from '#providers';
 import type { Vault } from '#vault';
 import { Crowd } from './crowd';
+import { DemandedRenewals, type RequestedRenewal } from './demanded-renewals';
 import { DirectMinting } from './direct-minting';
 import { leftToOthers, storeUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
@@ -11,14 +12,11 @@ import type { RequestToken } from './renewal-parts';
 import type { Random } from './renewal-policy';
 import { type Rejection, Rejections } from './rejections';
 import { Renewer } from './renewer';
-import { type RequestedRenewal, renewRequested } from './requested-renewal';
-import { singleFlight } from './single-flight';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
 import { type Reading, TokenReader } from './token-reader';
 import {
   type Attempt,
   type Claim,
-  type ClaimAnswer,
   type ClientState,
   leaseMs,
   type News,
@@ -59,8 +57,8 @@ export class TokenService {
   readonly #reader: TokenReader;
   readonly #direct: DirectMinting;
   readonly #upkeep: Upkeep;
+  readonly #demanded: DemandedRenewals;
   readonly #rejections: Rejections;
-  readonly #demands = new Map<string, Promise<Reading>>();
   #renews: boolean;
   #claiming: Promise<number> | undefined;
   #stopped = false;
@@ -83,6 +81,8 @@ export class TokenService {
     [this.#store, this.#clock, this.#clients, this.#cache, this.#gate] = [store, clock, clients, cache, gate];
     this.#renewer = new Renewer(parts);
     this.#reader = new TokenReader(parts);
+    const [renewer, reader] = [this.#renewer, this.#reader];
+    this.#demanded = new DemandedRenewals({ store, renewer, reader, renews: () => this.#renews });
     this.#direct = new DirectMinting(parts);
     this.#upkeep = new Upkeep({ ...parts, active, loadClients });
     const running = (clientId: string) => this.#renewer.running(clientId);
@@ -112,7 +112,7 @@ export class TokenService {
       return { failures: 0, refusals: 0, servable };
     });
     if (before.servable && this.#reader.lastsLongEnough(before.servable, minTtlSeconds)) return before.servable;
-    const after = await this.#demand(clientId, before.token?.generation).catch((error: unknown) => {
+    const after = await this.#demanded.laterThan(clientId, before.token?.generation).catch((error: unknown) => {
       if (before.servable) return before;
       throw storeUnavailable(error);
     });
@@ -140,9 +140,7 @@ export class TokenService {
 
   /** An admin wants a new token now, whatever is planned; the provider's limits are kept. @throws when the store fails */
   renewNow(clientId: string): Promise<RequestedRenewal> {
-    const follow = (answer: ClaimAnswer, heard: Promise<void>) => this.#follow(clientId, answer, heard);
-    const parts = { store: this.#store, reader: this.#reader, follow, renews: () => this.#renews };
-    return renewRequested(parts, clientId);
+    return this.#demanded.renewNow(clientId);
   }
 
   /**
@@ -247,36 +245,13 @@ export class TokenService {
   }
 
   /** There was much to claim: more is claimed once half of it has ended. What fails here, the next tick does. */
-  #goOnAfterHalf(renewals: Promise<void>[]): void {
+  #goOnAfterHalf(renewals: Promise<unknown>[]): void {
     let left = Math.ceil(renewals.length / 2);
     for (const renewal of renewals) {
       void renewal.then(() => {
         if (--left === 0) void this.renewDue().catch(() => undefined);
       });
     }
-  }
-
-  /** Sees to it that a token later than `seen` is in the store, if that is possible now, and reads what is there. */
-  #demand(clientId: string, seen: string | undefined): Promise<Reading> {
-    return singleFlight(this.#demands, clientId, async () => {
-      const news = this.#reader.nextNews(clientId);
-      try {
-        await this.#follow(clientId, await this.#store.claimOne(clientId, seen), news.heard);
-        // Not joined with a read that began before the renewal ended.
-        return await this.#reader.readNow(clientId);
-      } finally {
-        news.forget();
-      }
-    });
-  }
-
-  /** Carries out what was claimed, here or by a replica that renews, which finds it due at once; or waits for who holds it. */
-  async #follow(clientId: string, answer: ClaimAnswer, heard: Promise<void>): Promise<void> {
-    if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? heard, heard]);
-    if (answer.outcome !== 'claimed') return;
-    const isHere = this.#renews;
-    await this.#begin(answer.claim);
-    if (!isHere) await heard;
   }
 
   #begin(claim: Claim): Promise<unknown> {

@@ -35,6 +35,8 @@ type Found = NonNullable<Awaited<ReturnType<Access['find']>>>;
 interface Entry {
   /** Absent: there is no such key. */
   found?: Found;
+  /** Whom it makes of those who show the key: one object as long as it is the same answer. */
+  caller?: Caller;
   checkedAt: number;
 }
 
@@ -47,6 +49,7 @@ export class Authenticator {
   readonly #unknown = new LRUCache<string, Entry>({ max: maxUnknown });
   readonly #checks = new Map<string, Promise<Entry>>();
   readonly #uses = new Map<string, Date>();
+  readonly #entries = new WeakMap<Caller, Entry>();
   /** The database let somebody wait in vain, and has answered nothing since. */
   #silent = false;
 
@@ -61,8 +64,19 @@ export class Authenticator {
     const key = bearerKey(credentials.authorization);
     if (key === undefined) return null;
     const entry = this.#entry(lookUpId(key, clientName));
-    if (!entry || this.monotonic() - entry.checkedAt >= knownForMs) return undefined;
-    return this.#judge(key, entry.found);
+    if (!entry || !this.#holds(entry)) return undefined;
+    return this.#judge(key, entry);
+  }
+
+  /**
+   * Whether what was said of the caller still holds without asking the database: for who has seen him show the very same
+   * key before, and need not see it judged again. It counts as a use.
+   */
+  stillKnown(caller: Caller): boolean {
+    const entry = this.#entries.get(caller);
+    if (!entry?.found || !this.#holds(entry) || isOver(entry.found.key)) return false;
+    this.#use(entry.found.key.keyId);
+    return true;
   }
 
   /** @throws when the database does not answer and the key was not seen before */
@@ -73,7 +87,7 @@ export class Authenticator {
     const id = lookUpId(key, clientName);
     const before = this.#known.get(id);
     const checking = this.#checks.get(id) ?? this.#check(id);
-    if (!before) return this.#judge(key, (await checking).found);
+    if (!before) return this.#judge(key, await checking);
     // While it is silent no known caller waits for it: the check goes on by itself, and its end tells.
     const answered = checking.catch(() => before);
     const inTime = this.#silent ? before : await Promise.race([answered, delay(patienceMs)]);
@@ -81,7 +95,7 @@ export class Authenticator {
     const after = inTime ?? before;
     // No answer: what was known holds for another second.
     if (after === before) before.checkedAt = this.monotonic();
-    return this.#judge(key, after.found);
+    return this.#judge(key, after);
   }
 
   /** When each key was used last, since this was asked before. */
@@ -127,21 +141,41 @@ export class Authenticator {
     return check;
   }
 
-  #judge(key: string, found: Found | undefined): Caller | null {
-    if (!found || !this.apiKeys.matches(key, found.key.stored)) return null;
-    const { key: row, client } = found;
-    if (row.revokedAt || (row.expiresAt && row.expiresAt.getTime() <= Date.now())) return null;
-    const principal = principalOf(row);
-    if (!principal) return null;
-    const used = this.#uses.get(row.keyId);
+  #holds(entry: Entry): boolean {
+    return this.monotonic() - entry.checkedAt < knownForMs;
+  }
+
+  #judge(key: string, entry: Entry): Caller | null {
+    const { found } = entry;
+    if (!found || !this.apiKeys.matches(key, found.key.stored) || isOver(found.key)) return null;
+    const caller = entry.caller ?? callerOf(found);
+    if (!caller) return null;
+    if (!entry.caller) {
+      entry.caller = caller;
+      this.#entries.set(caller, entry);
+    }
+    this.#use(found.key.keyId);
+    return caller;
+  }
+
+  #use(keyId: string): void {
+    const used = this.#uses.get(keyId);
     if (used) used.setTime(Date.now());
-    else this.#uses.set(row.keyId, new Date());
-    return { principal, ...(client && { client }) };
+    else this.#uses.set(keyId, new Date());
   }
 }
 
-export function credentialsOf({ headers, socket }: IncomingMessage): Credentials {
+export function credentialsOf({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Credentials {
   return { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
+}
+
+function isOver({ revokedAt, expiresAt }: KeyAccess): boolean {
+  return revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= Date.now());
+}
+
+function callerOf({ key, client }: Found): Caller | undefined {
+  const principal = principalOf(key);
+  return principal && { principal, ...(client && { client }) };
 }
 
 function principalOf({ keyId, service, role, name }: KeyAccess): Principal | undefined {

@@ -55,9 +55,9 @@ export class MemoryTokenStore implements TokenStore {
     const { token } = entry;
     if (token && Number(token.generation) > Number(seenGeneration) && token.until > now) return { outcome: 'newer' };
     if (entry.heldUntil > now) return { outcome: 'held', waitMs: entry.heldUntil - now };
-    const interval = restMs > 0 ? entry.notAskedBefore : 0;
-    const rest = Math.max(entry.notBefore, interval, token ? token.until - token.runwayMs + restMs : 0) - now;
-    if (rest > 0) return { outcome: 'resting', waitMs: rest };
+    const rested = token ? token.until - token.runwayMs + restMs : 0;
+    const rest = Math.max(entry.notBefore, entry.notAskedBefore, rested) - now;
+    if (restMs > 0 && rest > 0) return { outcome: 'resting', waitMs: rest };
     const claim = this.#claim(clientId, entry);
     return { outcome: 'claimed', claim: { ...claim, ...(entry.failures > 0 && { retry: true }) } };
   }

@@ -169,7 +169,8 @@ export interface TokenStore {
   markWhole(): Promise<void>;
   /**
    * @param seenGeneration of the token that the caller has and cannot use, if any
-   * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already
+   * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already, or insists: then
+   *   the rest after an attempt that brought nothing is not kept to either, nor the minimum interval, which `asking` keeps
    */
   claimOne(clientId: string, seenGeneration?: string, restMs?: number): Promise<ClaimAnswer>;
   /**
