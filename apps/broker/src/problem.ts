@@ -135,6 +135,11 @@ export const problemTypes = {
   },
   throttled: { status: 503, title: 'The provider asks to be left alone for a while' },
   token_unavailable: { status: 503, title: 'There is no token that may be served now' },
+  too_many_waiting: {
+    status: 503,
+    title: 'No further request can wait here for the next token',
+    hint: 'Ask without `wait`, or wait at another replica.',
+  },
   unauthenticated: {
     status: 401,
     title: 'A valid key is needed',

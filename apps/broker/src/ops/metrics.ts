@@ -59,6 +59,7 @@ export class Metrics implements TokenEvents {
     ),
     due: this.#gauge('queue_due', 'Clients whose renewal is due now; NaN while the token store does not answer.', []),
     depth: this.#gauge('queue_depth', 'Clients in the renewal queue; NaN while the token store does not answer.', []),
+    waiting: this.#gauge('token_waiters', 'Requests that wait here for the next token (`wait`).', []),
     cache: this.#gauge('cache_entries', 'Tokens in this process.', []),
   };
   readonly #servedBy: Record<Served, Counter.Internal>;
@@ -90,6 +91,11 @@ export class Metrics implements TokenEvents {
 
   readsAudited(result: 'written' | 'lost', reads: number): void {
     this.#audited.inc({ result }, reads);
+  }
+
+  /** So many requests wait for the next token. */
+  waiting(count: number): void {
+    this.#gauges.waiting.set(count);
   }
 
   providerCalled({ provider, status }: TokenEvent<'providerCalled'>): void {
