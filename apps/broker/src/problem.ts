@@ -92,6 +92,11 @@ export const problemTypes = {
     title: 'The inputs do not fit the provider',
     hint: 'Each fault has a pointer into the request body.',
   },
+  issuer_unavailable: {
+    status: 503,
+    title: 'The issuer of the JWT does not show its keys',
+    hint: 'Try again shortly. The log says what keeps its keys from being read.',
+  },
   last_admin_key: {
     status: 409,
     title: 'It is the last usable admin key',

@@ -47,6 +47,7 @@ export const errorCodes = [
   'internal',
   'invalid_definition',
   'invalid_inputs',
+  'issuer_unavailable',
   'last_admin_key',
   'malformed_json',
   'not_found',
