@@ -198,26 +198,27 @@ describe('the OAuth 2.0 facade', () => {
     if (method !== 'HEAD') expect(answer.body).toMatchObject({ error: 'invalid_request' });
   });
 
-  it.each(['application/x-www-form-urlencoded', 'application/json'])(
-    'refuses 100 MB of %s before they were sent',
-    async (type) => {
-      const status = await new Promise<{ status?: number; body: string }>((resolve, reject) => {
-        const headers = { 'content-type': type, 'content-length': 100 * 1024 * 1024 };
-        const sent = request(`${url}/oauth/token`, { method: 'POST', headers }, (answer) => {
-          let body = '';
-          answer.on('data', (chunk) => (body += chunk));
-          answer.on('end', () => {
-            sent.destroy();
-            resolve({ status: answer.statusCode!, body });
-          });
+  it.each([
+    ['100 MB of a form, before they were sent', form, 100 * 1024 * 1024, 413],
+    ['100 MB of JSON, before they were sent', { 'content-type': 'application/json' }, 100 * 1024 * 1024, 400],
+    ['a form without end, after 64 KB', form, undefined, 413],
+  ])('refuses %s', async (_, type, length, status) => {
+    const answer = await new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
+      const headers = { ...type, ...(length && { 'content-length': length }) };
+      const sent = request(`${url}/oauth/token`, { method: 'POST', headers }, (response) => {
+        let body = '';
+        response.on('data', (chunk) => (body += chunk));
+        response.on('end', () => {
+          sent.destroy();
+          resolve({ status: response.statusCode, body });
         });
-        sent.on('error', reject);
-        sent.write('grant_type='); // and no more until there is an answer
       });
-      expect(status.status).toBe(type.includes('json') ? 400 : 413);
-      expect(JSON.parse(status.body)).toMatchObject({ error: 'invalid_request' });
-    },
-  );
+      sent.on('error', reject);
+      sent.write('x'.repeat(length ? 1 : 70_000)); // and no more until there is an answer
+    });
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toMatchObject({ error: 'invalid_request' });
+  });
 
   it('says 503, and when to come back, while there is no token', async () => {
     await fleet.register('down', { verify: false, modes: { outage: { status: 503 } } });
