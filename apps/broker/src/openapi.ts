@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { problemTypes } from './problem';
+import { proxyRoute } from './proxy/proxy.openapi';
 import { rejectionSchema, rejectionsRoute } from './tokens/rejections.openapi';
 
 const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
@@ -26,10 +27,11 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, settings);
   document.paths['/v1/clients/{name}/token'] = { get: tokenRoute };
   document.paths['/v1/clients/{name}/token/rejections'] = { post: rejectionsRoute };
+  document.paths['/proxy/{name}/{path}'] = proxyRoute;
   const { schemas } = document.components!;
   Object.assign(schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema, Rejection: rejectionSchema });
   for (const path of Object.values(document.paths)) {
-    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete, path.options, path.head]) {
       if (operation)
         operation.responses['default'] ??= { description: 'A problem (RFC 9457).', content: problemContent };
     }
