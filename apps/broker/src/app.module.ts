@@ -32,6 +32,7 @@ import { Registration } from './admin/registration';
 import { RenewalsController } from './admin/renewals.controller';
 import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
+import { AccessSchedule } from './auth/access.schedule';
 import { Authenticator } from './auth/authenticator';
 import type { Config } from './config';
 import { OnlyClient } from './facades/only-client';
@@ -164,6 +165,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
       ...[registration, connectionTests, new Grants(database), audit, renewals, records, keys].map(provide),
+      ...[new AccessSchedule(authenticator, logger)].map(provide),
       ...[events, hours, stream, retention, readAudit, ...(readSchedule ? [readSchedule] : [])].map(provide),
       {
         provide: APP_GUARD,

@@ -58,7 +58,8 @@ function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: Request
   registerProxyRoute(instance, parts);
   const { publicUrl } = parts.config;
   registerFacades(instance, { ...parts, ...(publicUrl !== undefined && { publicUrl }) });
-  const lane = new Lane(instance.server, { answers, ids, logger: parts.logger });
+  const ending = (): boolean => parts.readiness.shuttingDown;
+  const lane = new Lane(instance.server, { answers, ids, logger: parts.logger, ending });
   instance.addHook('preClose', (done) => {
     lane.close();
     done();

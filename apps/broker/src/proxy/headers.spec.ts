@@ -24,6 +24,12 @@ describe('the headers that reach the API', () => {
     });
   });
 
+  it('hold the key of the caller in no case, were it not replaced by a token', () => {
+    const given = { token: { headers: { 'X-Token': 'secret' } }, api, keepsLength: false };
+    const headers = requestHeaders(['Authorization', 'Bearer tbk_x', 'authorization', 'Basic x'], given);
+    expect(joined(headers)).toEqual({ 'x-token': 'secret', via: '1.1 token-broker' });
+  });
+
   it('hold nothing that belongs to the connection, nor what it names', () => {
     const given = [
       'Connection',

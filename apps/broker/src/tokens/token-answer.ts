@@ -13,7 +13,7 @@ const maxMinTtlSeconds = 86_400;
 export interface TokenRead {
   service: string;
   /** Absent where the service showed no key of ours. */
-  keyId?: string;
+  keyId?: string | undefined;
   clientId: string;
   /** The client's name. */
   client: string;
