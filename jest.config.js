@@ -12,6 +12,8 @@ const esm = [
   '@tokenizer',
   '@borewit',
   'lru-cache',
+  'oauth4webapi',
+  'openid-client',
 ];
 
 /** @type {import('jest').Config} */

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { startPostgres } from '../test/harness/postgres';
 import { startRedis } from '../test/harness/redis';
 import { installRedis, redisProgram } from '../test/harness/redis-programs';
+import { root } from '../test/harness/root';
 import { BrokerApi } from './broker-api';
 import type { Cores } from './cores';
 import { type Program, startProgram } from './program';
@@ -14,7 +17,8 @@ export interface Ground {
   simulator: Program;
   masterKeys: string;
   adminKey: string;
-  startBroker(): Promise<Program>;
+  /** @param more environment, besides that of the ground */
+  startBroker(more?: Record<string, string>): Promise<Program>;
   stop(): Promise<void>;
 }
 
@@ -70,8 +74,9 @@ export async function startGround({ cores, nodeOptions, simulatorEnv }: GroundOp
       BOOTSTRAP_ADMIN_KEY: adminKey,
       ALLOWED_PROVIDER_HOSTS: simulator.url,
     };
-    const startBroker = async (): Promise<Program> => {
-      const broker = await startProgram('apps/broker/src/main.js', env, cores?.server, nodeOptions);
+    const flags = [...shippedFlags(), ...(nodeOptions ?? [])];
+    const startBroker = async (more: Record<string, string> = {}): Promise<Program> => {
+      const broker = await startProgram('apps/broker/src/main.js', { ...env, ...more }, cores?.server, flags);
       stops.push(broker.stop);
       return broker;
     };
@@ -80,6 +85,13 @@ export async function startGround({ cores, nodeOptions, simulatorEnv }: GroundOp
     await stop();
     throw error;
   }
+}
+
+/** Node's, as `npm start` and the image give them to the broker. */
+function shippedFlags(): string[] {
+  const { start } = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } })
+    .scripts;
+  return start.split('node ').at(-1)!.split(' ').slice(0, -1);
 }
 
 /** Never one that others use: its counts and its memory are what is measured. */

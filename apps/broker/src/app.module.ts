@@ -9,9 +9,11 @@ import {
   Clients,
   Definitions,
   Events,
+  GrantedClients,
   Grants,
   LoadedClients,
   MasterKeys,
+  ReadAudit,
   RenewalHours,
   Retention,
   Services,
@@ -25,12 +27,15 @@ import { ConnectionTests } from './admin/connection-tests';
 import { ConnectionTestsController } from './admin/connection-tests.controller';
 import { GrantsController } from './admin/grants.controller';
 import { ProvidersController } from './admin/providers.controller';
+import { ReadsController } from './admin/reads.controller';
 import { Registration } from './admin/registration';
 import { RenewalsController } from './admin/renewals.controller';
 import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
+import { AccessSchedule } from './auth/access.schedule';
 import { Authenticator } from './auth/authenticator';
 import type { Config } from './config';
+import { OnlyClient } from './facades/only-client';
 import type { Logger } from './logger';
 import { BreakerRecorder } from './ops/breaker-recorder';
 import { ConditionRecorder } from './ops/condition-recorder';
@@ -40,6 +45,8 @@ import { HealthController } from './ops/health.controller';
 import { HourRecorder } from './ops/hour-recorder';
 import { KeysSchedule } from './ops/keys.schedule';
 import { Metrics } from './ops/metrics';
+import { ReadRecorder } from './ops/read-recorder';
+import { ReadSchedule } from './ops/read.schedule';
 import { Readiness } from './ops/readiness';
 import { RecordSchedule } from './ops/record.schedule';
 import { RenewalHoursController } from './ops/renewal-hours.controller';
@@ -49,6 +56,7 @@ import { SummaryController } from './ops/summary.controller';
 import { ProblemFilter } from './problem.filter';
 import { RenewalSchedule } from './renewal.schedule';
 import type { Storage } from './storage';
+import type { ReadObserver } from './tokens/token-answer';
 
 /** Every part of the broker, joined. */
 export interface Parts {
@@ -56,9 +64,12 @@ export interface Parts {
   logger: Logger;
   tokens: TokenService;
   authenticator: Authenticator;
+  onlyClient: OnlyClient;
   adminKeys: AdminKeys;
   definitions: Definitions;
   metrics: Metrics;
+  /** Absent where reads are not audited. */
+  reads?: ReadObserver;
   readiness: Readiness;
   renewals: RenewalSchedule;
   keys: KeysSchedule;
@@ -76,6 +87,7 @@ export const controllers = [
   GrantsController,
   HealthController,
   ProvidersController,
+  ReadsController,
   RenewalHoursController,
   RenewalsController,
   ServicesController,
@@ -102,7 +114,9 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const audit = new Audit(database);
   const events = new Events(database);
   const hours = new RenewalHours(database);
+  const readAudit = new ReadAudit(database);
   const authenticator = new Authenticator(access, apiKeys);
+  const onlyClient = new OnlyClient(new GrantedClients(database), definitions);
 
   const metrics: Metrics = new Metrics({ providers: [...presets.keys()], clients, tokens: () => tokens });
   const conditions = new ConditionRecorder(clients);
@@ -132,6 +146,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const renewals = new RenewalSchedule(tokens, config.roles, logger);
   const recorders = [conditions, breakers, recordedHours] as const;
   const records = new RecordSchedule(...recorders, clients, tokens, authenticator, access, logger);
+  const reads = config.auditReads ? new ReadRecorder({ reads: readAudit, audit, metrics }) : undefined;
+  const readSchedule = reads && new ReadSchedule(reads, logger);
   const retention = new RetentionSchedule(new Retention(database), logger);
   const stream = new EventStream(events, logger);
 
@@ -146,7 +162,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
       ...[registration, connectionTests, new Grants(database), audit, renewals, records, keys].map(provide),
-      ...[events, hours, stream, retention].map(provide),
+      ...[new AccessSchedule(authenticator, logger)].map(provide),
+      ...[events, hours, stream, retention, readAudit, ...(readSchedule ? [readSchedule] : [])].map(provide),
       {
         provide: APP_GUARD,
         useFactory: (reflector: Reflector) => new AccessGuard(reflector, authenticator),
@@ -156,7 +173,8 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     ],
   };
   const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
-  return { ...parts, keys, flush: () => records.flush(), module };
+  const flush = async () => void (await Promise.all([records.flush(), readSchedule?.flush()]));
+  return { ...parts, onlyClient, ...(reads && { reads }), keys, flush, module };
 }
 
 @Module({})

@@ -23,6 +23,8 @@ export type RoleName = 'serve' | 'renew';
 export interface Config {
   readonly port: number;
   readonly host: string;
+  /** Where the broker is for others: scheme, host, perhaps a path; no slash at the end. */
+  readonly publicUrl?: string;
   /** Absent: the embedded database under `dataDir`. */
   readonly databaseUrl?: string;
   /** One Redis, Sentinels or a cluster. Absent: tokens live in this process alone. */
@@ -34,6 +36,8 @@ export interface Config {
   /** Origins that the operator allows although they are private or plain http. */
   readonly allowedOrigins: readonly string[];
   readonly logLevel: string;
+  /** Whether every read of a token is written down. */
+  readonly auditReads: boolean;
 }
 
 /** The environment cannot be used; every fault is listed. */
@@ -69,6 +73,12 @@ class Environment {
   @IsOptional()
   @IsNotEmpty({ message: 'HOST must be an address to listen on, such as 127.0.0.1 or 0.0.0.0' })
   HOST: string | undefined = undefined;
+
+  @IsOptional()
+  @Matches(/^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?(\/[\w.~/-]*)?$/i, {
+    message: 'PUBLIC_URL must be an address such as https://tokens.example.com',
+  })
+  PUBLIC_URL: string | undefined = undefined;
 
   @IsOptional()
   @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'DATABASE_URL must be a postgresql:// URL' })
@@ -109,6 +119,9 @@ class Environment {
 
   @IsIn(logLevels, { message: `LOG_LEVEL must be one of ${logLevels.join(', ')}` })
   LOG_LEVEL = 'info';
+
+  @IsIn(['true', 'false'], { message: 'AUDIT_READS must be true or false' })
+  AUDIT_READS = 'false';
 }
 
 /** Every variable that is read, besides `NAME_FILE` for the secrets. */
@@ -129,12 +142,14 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     faults.push(
       'DATABASE_URL cannot be read as a URL: write # / ? @ : and % in a password as %23 %2F %3F %40 %3A and %25',
     );
+  if (env.PUBLIC_URL !== undefined && !isUrl(env.PUBLIC_URL)) faults.push('PUBLIC_URL cannot be read as a URL');
   if (env.REDIS_URL !== undefined) faults.push(...faultsOfRedisUrl(env.REDIS_URL));
   const keyRing = readKeyRing(env, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
     port: env.PORT,
     host: env.HOST ?? (env.DATABASE_URL ? '0.0.0.0' : '127.0.0.1'),
+    ...(env.PUBLIC_URL && { publicUrl: new URL(env.PUBLIC_URL).href.replace(/\/+$/, '') }),
     ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
     ...(env.REDIS_URL && { redisUrl: env.REDIS_URL }),
     ...(keyRing && { keyRing }),
@@ -143,6 +158,7 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     roles: new Set(env.ROLES),
     allowedOrigins: env.ALLOWED_PROVIDER_HOSTS.map((origin) => new URL(origin).origin),
     logLevel: env.LOG_LEVEL,
+    auditReads: env.AUDIT_READS === 'true',
   });
 }
 

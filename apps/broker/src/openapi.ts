@@ -1,6 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { facadePaths, facadeSchemas, facadeSecurity } from './facades/openapi';
 import { problemTypes } from './problem';
+import { rejectionSchema, rejectionsRoute } from './tokens/rejections.openapi';
 
 const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
 
@@ -12,7 +14,7 @@ export function serveOpenApi(app: NestFastifyApplication): void {
   });
 }
 
-/** The description of every route: Nest's from its controllers, the token route's by hand. */
+/** The description of every route: Nest's from its controllers, those of the services' doors by hand. */
 export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   const settings = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
@@ -23,8 +25,15 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: tba_… for admins, tbk_… for services.' })
     .build();
   const document = SwaggerModule.createDocument(app, settings);
-  document.paths['/v1/clients/{name}/token'] = { get: tokenRoute };
-  Object.assign(document.components!.schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema });
+  Object.assign(document.paths, {
+    '/v1/clients/{name}/token': { get: tokenRoute },
+    '/v1/clients/{name}/token/rejections': { post: rejectionsRoute },
+    ...facadePaths,
+  });
+  const { schemas, securitySchemes } = document.components!;
+  Object.assign(schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema, Rejection: rejectionSchema });
+  Object.assign(schemas!, facadeSchemas);
+  Object.assign(securitySchemes!, facadeSecurity);
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
       if (operation)

@@ -6,6 +6,7 @@ import { TokenUnavailable } from '#tokens';
 import { CannotOpen } from '#vault';
 import { type ErrorCode, Problem, problemBody, problemTypes } from './problem';
 
+/** What an error comes to, before it is put into any form. */
 interface Answer {
   code: ErrorCode;
   detail: string;
@@ -23,17 +24,34 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { code, detail, more, headers } = answerTo(error);
-  const body = problemBody(code, detail, request.id, more);
-  if (body.status >= 500 && code !== 'token_unavailable') request.log.error({ err: error, code }, 'request failed');
-  void reply
-    .code(body.status)
-    .headers({ 'cache-control': 'no-store', ...headers })
-    .type('application/problem+json; charset=utf-8')
-    .send(JSON.stringify(body));
+  const { status, headers, body, code, ours } = problemAnswer(error, request.id);
+  if (ours) request.log.error({ err: error, code }, 'request failed');
+  void reply.code(status).headers(headers).send(body);
 }
 
-function answerTo(error: unknown): Answer {
+export interface ProblemAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  code: ErrorCode;
+  /** It is our fault, or a part's that we lean on: its cause belongs into the log. */
+  ours: boolean;
+}
+
+/** For those who write answers themselves. */
+export function problemAnswer(error: unknown, requestId: string): ProblemAnswer {
+  const { code, detail, more, headers } = answerTo(error);
+  const body = problemBody(code, detail, requestId, more);
+  return {
+    status: body.status,
+    headers: { 'cache-control': 'no-store', ...headers, 'content-type': 'application/problem+json; charset=utf-8' },
+    body: JSON.stringify(body),
+    code,
+    ours: body.status >= 500 && code !== 'token_unavailable',
+  };
+}
+
+export function answerTo(error: unknown): Answer {
   if (error instanceof Problem) {
     const { headers, ...more } = error.more;
     return { code: error.code, detail: error.message, more, ...(headers && { headers }) };
@@ -59,7 +77,9 @@ function answerTo(error: unknown): Answer {
   if (['P2003', 'P2025'].includes(String((error as { code?: unknown })?.code))) {
     return { code: 'not_found', detail: 'Something that the request names was deleted meanwhile.' };
   }
-  if (error instanceof RangeError) return { code: 'validation_failed', detail: 'The body is nested too deeply.' };
+  // Fastify's own RangeErrors have a status, and are told below.
+  if (error instanceof RangeError && !('statusCode' in error))
+    return { code: 'validation_failed', detail: 'The body is nested too deeply.' };
   const known = errorCode(error);
   if (known) return { code: known, detail: sentence((error as Error).message) };
   return fromFramework(error) ?? { code: 'internal', detail: 'The request could not be carried out.' };

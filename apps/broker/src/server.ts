@@ -7,21 +7,26 @@ import type { ValidationError } from 'class-validator';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { acceptYaml } from './admin/provider.body';
 import type { Parts } from './app.module';
-import { nestLogger } from './logger';
+import { registerFacades } from './facades/register';
+import { Lane } from './lane/lane';
+import { type Logger, nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
 import { type FieldFault, Problem } from './problem';
 import { sendProblem } from './problem.filter';
+import { RequestIds } from './request-id';
+import { TokenAnswers } from './tokens/token-answer';
+import { registerRejectionsRoute } from './tokens/rejections.route';
 import { registerTokenRoute } from './tokens/token.route';
 
 const bodyLimitBytes = 64 * 1024;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
-const inboundId = /^[\w.-]{1,64}$/;
 const root = join(__dirname, ...Array<string>(4).fill('..'));
 
 /** The HTTP server: Fastify, Nest's controllers on it, and the token route beside them. Listens to nothing yet. */
 export async function createServer(parts: Parts): Promise<NestFastifyApplication> {
-  const instance = createFastify(parts);
+  const requestIds = new RequestIds();
+  const instance = createFastify(parts.logger, requestIds);
   const adapter = new FastifyAdapter(instance);
   const app = await NestFactory.create<NestFastifyApplication>(parts.module, adapter, {
     logger: nestLogger(parts.logger),
@@ -36,7 +41,7 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
       exceptionFactory: validationProblem,
     }),
   );
-  if (parts.config.roles.has('serve')) registerTokenRoute(instance, parts);
+  if (parts.config.roles.has('serve')) openConsumersDoor(instance, parts, requestIds);
   const errors = readFileSync(join(root, 'docs', 'errors.md'), 'utf8');
   instance.get('/docs/errors.md', (_request, reply) => reply.type('text/markdown; charset=utf-8').send(errors));
   serveOpenApi(app);
@@ -44,8 +49,23 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
   return app;
 }
 
-function createFastify({ logger }: Parts): FastifyInstance {
-  let requests = 0;
+/** All that services call, and the lane that answers most token requests ahead of their route. */
+function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: RequestIds): void {
+  const answers = new TokenAnswers(parts);
+  registerTokenRoute(instance, answers);
+  registerRejectionsRoute(instance, parts);
+  const { publicUrl } = parts.config;
+  registerFacades(instance, { ...parts, ...(publicUrl !== undefined && { publicUrl }) });
+  const ending = (): boolean => parts.readiness.shuttingDown;
+  const lane = new Lane(instance.server, { answers, ids, logger: parts.logger, ending });
+  instance.addHook('preClose', (done) => {
+    lane.close();
+    done();
+  });
+}
+
+/** For all that is not Nest's business: limits, ids, problems, the log. */
+export function createFastify(logger: Logger, requestIds: RequestIds): FastifyInstance {
   const instance = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -55,12 +75,7 @@ function createFastify({ logger }: Parts): FastifyInstance {
     requestTimeout: requestTimeoutMs,
     http: { headersTimeout: headersTimeoutMs },
     forceCloseConnections: 'idle',
-    genReqId: (request) => {
-      const given = request.headers['x-request-id'];
-      return typeof given === 'string' && inboundId.test(given)
-        ? given
-        : `${process.pid.toString(36)}-${(++requests).toString(36)}-${Date.now().toString(36)}`;
-    },
+    genReqId: (request) => requestIds.of(request.headers['x-request-id']),
   }) as unknown as FastifyInstance;
   instance.removeContentTypeParser('text/plain'); // JSON or nothing, but for definitions
   acceptYaml(instance);

@@ -117,5 +117,11 @@ describe('what ops sees', () => {
       expect(answer).toMatchObject({ status: 503, body: { reason: 'store_unavailable' } });
       expect(answer.headers.get('retry-after')).toBe('1');
     }
+    // A number would be a lie, and series that go away cannot be alerted on.
+    const queue = async (broker: string) =>
+      (await ask(`${broker}/metrics`, 'GET', undefined, {})).body.match(/^tokenbroker_queue_\w+ .*$/gm);
+    const unknown = [expect.stringMatching(/^\w+_due nan$/i), expect.stringMatching(/^\w+_depth nan$/i)];
+    expect(await queue(url)).toEqual(unknown);
+    expect(await queue((await fleet.addBroker()).url)).toEqual(unknown);
   });
 });

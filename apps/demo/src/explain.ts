@@ -5,7 +5,8 @@ export function explain(demo: Seeded & { brokerUrl: string; simulatorUrl: string
   const { brokerUrl, simulatorUrl, serviceKey, adminKey, clients } = demo;
   const fetchToken = (client: string) =>
     `curl -s ${brokerUrl}/v1/clients/${client}/token -H "Authorization: Bearer ${serviceKey}"`;
-  const asAdmin = (path: string) => `curl -s ${brokerUrl}/v1${path} -H "Authorization: Bearer ${adminKey}"`;
+  const asAdmin = (path: string, options = '-s') =>
+    `curl ${options} "${brokerUrl}/v1${path}" -H "Authorization: Bearer ${adminKey}"`;
   const pick = `node -pe 'JSON.parse(require("fs").readFileSync(0)).access_token'`;
   const width = Math.max(...Object.keys(clients).map((name) => name.length));
   console.log(`
@@ -33,6 +34,15 @@ An admin looks around:
   ${asAdmin('/clients/loyalty-us')}
   ${asAdmin('/audit')}
   curl -s ${brokerUrl}/metrics
+
+What has happened: the last attempts of a client, changes of condition, and sums by the hour, written once a minute:
+  ${asAdmin('/clients/loyalty-us/renewals')}
+  ${asAdmin('/events?order=desc')} -H "Accept: application/json"
+  ${asAdmin('/renewals')}
+
+What happens: a renewal at once, and changes of condition as they come (Ctrl-C leaves them):
+  ${asAdmin('/clients/loyalty-eu/renewals', '-s -X POST')}
+  ${asAdmin('/events', '-sN')}
 
 Pages to read and try the API: ${brokerUrl}/docs
 Ctrl-C ends the demo.

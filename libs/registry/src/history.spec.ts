@@ -7,6 +7,7 @@ import { Definitions, type DefinitionVersion } from './definitions';
 import { Events, recordCondition } from './events';
 import { type RenewalHour, RenewalHours } from './renewal-hours';
 import { Retention } from './retention';
+import { ReadAudit, readsId } from './token-reads';
 
 const by = { actor: 'admin:test', requestId: 'r1' };
 const ring = KeyRing.parse(newMasterKey('k1'));
@@ -256,6 +257,19 @@ describe('the history', () => {
       await retention().run();
       expect(await counts()).toEqual([0, 0]);
     }, 60_000);
+
+    it('audited reads of any number with it', async () => {
+      const reads = new ReadAudit(db);
+      const of = (days: number, rows: number) =>
+        Array.from({ length: rows }, () => {
+          const at = new Date(Date.now() - days * 86_400_000);
+          const what = { service: 's', keyId: null, clientId: crypto.randomUUID(), client: 'c', generation: '1' };
+          return { id: readsId(at.getTime()), at, reads: 1, ...what };
+        });
+      for (const some of [of(90.01, 20_001), of(89.99, 3)]) await reads.add(some);
+      expect(await retention().run()).toBe(20_001);
+      expect((await reads.list({ limit: 10 })).items).toHaveLength(3);
+    });
 
     it('nothing while another replica is at it, and waits for nobody', async () => {
       await old(10, 100);

@@ -1,4 +1,12 @@
-export { Access, type ClientAccess, type KeyAccess, type Role } from './access';
+export {
+  Access,
+  type AccessAnswers,
+  type AccessEpoch,
+  type ClientAccess,
+  type KeyAccess,
+  type Role,
+  type ServiceAccess,
+} from './access';
 export { AdminKeys, bootstrapPrefix } from './admin-keys';
 export { Audit, type By } from './audit';
 export { type ClientRecord, Clients } from './clients';
@@ -8,6 +16,7 @@ export { openEmbedded } from './embedded-database';
 export { AlreadyExists, databaseFault, isDatabaseUnavailable, UnknownProvider, VersionMismatch } from './errors';
 export type { DefinitionUnusable, LastAdminKey, NotFound, ProviderInUse, ProviderIsPreset } from './errors';
 export { type BreakerChange, type EventRecord, Events } from './events';
+export { GrantedClients, type GrantedKind } from './granted-clients';
 export { type Granted, type GrantRecord, Grants } from './grants';
 export { LoadedClients } from './loaded-clients';
 export { MasterKeys, type UnusableMasterKey } from './master-keys';
@@ -16,3 +25,4 @@ export { type RenewalHour, RenewalHours } from './renewal-hours';
 export { Retention, retentionDays } from './retention';
 export { type Inputs, sealInputs } from './sealed-inputs';
 export { type KeyRecord, Services } from './services';
+export { ReadAudit, readsId, type TokenReads } from './token-reads';

@@ -1,4 +1,5 @@
 import type { Database, Transaction } from './database';
+import { firstReadsId } from './token-reads';
 
 export const retentionDays = 90;
 
@@ -6,6 +7,9 @@ export const retentionDays = 90;
 const retentionLock = 7270736902;
 const rowsAtATime = 1_000;
 const maxBatches = 50;
+/** Audited reads are many more: up to 120 million a day can go. */
+const readsAtATime = 10_000;
+const maxBatchesOfReads = 500;
 
 /** Takes away what is too old of what grows for ever. The audit is kept. */
 export class Retention {
@@ -17,18 +21,30 @@ export class Retention {
    * @returns how many rows are gone
    */
   async run(): Promise<number> {
+    const history = await this.#inBatches(deleteSome, rowsAtATime, maxBatches);
+    return history + (await this.#inBatches(deleteReads, readsAtATime, maxBatchesOfReads));
+  }
+
+  async #inBatches(deleteBatch: (tx: Transaction) => Promise<number>, full: number, atMost: number): Promise<number> {
     let total = 0;
-    for (let batch = 0; batch < maxBatches; batch++) {
+    for (let batch = 0; batch < atMost; batch++) {
       const deleted = await this.db.$transaction(async (tx) => {
         const [{ mine } = { mine: false }] = await tx.$queryRaw<{ mine: boolean }[]>`
           SELECT pg_try_advisory_xact_lock(${retentionLock}::bigint) AS mine`;
-        return mine ? deleteSome(tx) : 0;
+        return mine ? deleteBatch(tx) : 0;
       });
       total += deleted;
-      if (deleted < rowsAtATime) break;
+      if (deleted < full) break;
     }
     return total;
   }
+}
+
+function deleteReads(tx: Transaction): Promise<number> {
+  const kept = firstReadsId(Date.now() - retentionDays * 86_400_000);
+  return tx.$executeRaw`
+    DELETE FROM token_reads WHERE id IN (
+      SELECT id FROM token_reads WHERE id < ${kept}::uuid ORDER BY id LIMIT ${readsAtATime})`;
 }
 
 /** Up to a batch of each kind. As long as both together are less than a batch, nothing is left. */

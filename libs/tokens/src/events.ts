@@ -11,6 +11,10 @@ export interface RenewalEvent {
   providerRequestId?: string;
 }
 
+/** What comes of somebody's saying that the provider refuses a token. */
+export const rejectionResults = ['started', 'under_way', 'already_replaced', 'rate_limited'] as const;
+export type RejectionResult = (typeof rejectionResults)[number];
+
 /** What an observer may hear. Metrics, logs and history are subscribers; the token logic knows none of them. */
 export interface TokenEvents {
   /** Every answer that a provider gave or failed to give; `status` is an HTTP status or `none`. */
@@ -29,6 +33,8 @@ export interface TokenEvents {
   /** `origin`: the hosts that are asked, where clients name them; a provider can have several. */
   breakerChanged?(event: { provider: string; origin: string; state: BreakerState }): void;
   conditionChanged?(event: { clientId: string; condition: Condition; reason?: string }): void;
+  /** Somebody said that the provider refuses the token of that generation. */
+  tokenRejected?(event: { clientId: string; generation: string; by: string; renewal: RejectionResult }): void;
   /** Something that no caller waits for went wrong. */
   fault?(event: { what: string; error: unknown; clientId?: string }): void;
 }
@@ -57,6 +63,7 @@ export function tellAll(observers: TokenEvents[]): Required<TokenEvents> {
     heldBack: each('heldBack'),
     breakerChanged: each('breakerChanged'),
     conditionChanged: each('conditionChanged'),
+    tokenRejected: each('tokenRejected'),
     fault: each('fault'),
   };
 }

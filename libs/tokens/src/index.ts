@@ -1,9 +1,10 @@
 export { type Condition, conditionOf, conditions } from './condition';
 export { TokenUnavailable } from './errors';
-export type { RenewalEvent, TokenEvent, TokenEvents } from './events';
+export { rejectionResults, type RenewalEvent, type TokenEvent, type TokenEvents } from './events';
 export { MemoryTokenStore } from './store/memory-token-store';
 export { InvalidRedisUrl, parseRedisUrl } from './store/redis-address';
 export { RedisTokenStore } from './store/redis-token-store';
+export type { Rejection } from './rejections';
 export type { RenewableClient } from './renewable-client';
 export type { ServableToken } from './token-cache';
 export { TokenService } from './token-service';

@@ -128,52 +128,6 @@ describe('a replica that does not renew', () => {
   });
 });
 
-describe('a renewal that an admin asks for', () => {
-  let scene: Scene;
-  beforeEach(async () => {
-    scene = new Scene();
-    await scene.service.get('c');
-    scene.clock.ms += 10_000;
-  });
-
-  it('is made at once, though none is due', async () => {
-    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'renewed' });
-    expect((await scene.service.get('c')).accessToken).toBe('token-2');
-  });
-
-  it('is made though the last attempts failed and the next is planned for later', async () => {
-    scene.answer = down;
-    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'failed' });
-    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'failed' });
-    expect((await scene.service.get('c')).accessToken).toBe('token-1');
-    scene.answer = () => Promise.resolve();
-    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'renewed' });
-    expect(scene.calls).toBe(4);
-  });
-
-  it('keeps to the interval that the provider wants between two requests', async () => {
-    scene.renew = { min_interval_s: 60 };
-    await scene.service.change('c', 1);
-    scene.clock.ms += 60_000;
-    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'renewed' });
-    expect(await scene.service.renewNow('c')).toEqual({ outcome: 'not_yet', retryAfterSeconds: 60 });
-    expect(scene.calls).toBe(2);
-  });
-
-  it('is one with the renewal that somebody else is at', async () => {
-    let answer!: () => void;
-    scene.answer = () => new Promise((resolve) => (answer = resolve));
-    const first = scene.service.renewNow('c');
-    while (scene.calls < 2) await turn();
-    const second = scene.service.renewNow('c');
-    await turn();
-    answer();
-    expect(await first).toEqual({ outcome: 'renewed' });
-    expect(await second).toEqual({ outcome: 'renewed' });
-    expect(scene.calls).toBe(2);
-  });
-});
-
 describe('a connection that is cut', () => {
   const cut = () => Promise.reject(new ProviderUnavailable({ message: 'cut', cut: true }));
 

@@ -53,7 +53,8 @@ interface Entry {
 
 /** Clients, still sealed, in memory: so that renewals need no database, and go on while it is away. */
 export class RenewableClients {
-  readonly #cache = new LRUCache<string, Entry>({ max: maxEntries });
+  // With `max` it would take the memory for all of them at once.
+  readonly #cache = new LRUCache<string, Entry>({ maxSize: maxEntries, sizeCalculation: () => 1 });
   /** What was changed while something is loaded, for each such loading. */
   readonly #changed = new Set<Set<string>>();
 

@@ -15,9 +15,15 @@ const repeatWithinMs = 4_000;
 /** What is cut off at a shutdown comes back to another replica after this; whether it was answered, nobody knows. */
 const cutOffRestMs = 500;
 
+/**
+ * What a renewal came to. `kept`: the provider gave the token that is in store already; `not_yet`: it may not be asked now;
+ * `left`: to whoever renews the client next, in another replica or since it was changed meanwhile.
+ */
+export type RenewalOutcome = 'renewed' | 'kept' | 'failed' | 'not_yet' | 'left';
+
 /** Carries a claim through: ask the provider, store the token, or note the failure. The one way to get a token. */
 export class Renewer {
-  readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #inFlight = new Map<string, Promise<RenewalOutcome>>();
   /** Of the requests under way. Not one for all: signals made from one that lives long pile up in it. */
   readonly #requests = new Set<AbortController>();
   /** Renewals that have not begun to ask; each is told when the process stops. */
@@ -32,14 +38,17 @@ export class Renewer {
   }
 
   /** The renewal of this client that runs in this process, if any. Never rejects. */
-  running(clientId: string): Promise<void> | undefined {
+  running(clientId: string): Promise<RenewalOutcome> | undefined {
     return this.#inFlight.get(clientId);
   }
 
   /** Never rejects: what went wrong is noted in the store, or else told as a fault, and the lease runs out. */
-  renew(claim: Claim): Promise<void> {
+  renew(claim: Claim): Promise<RenewalOutcome> {
     const work = this.#renew(claim)
-      .catch((error: unknown) => this.parts.events.fault({ what: 'renewal', error, clientId: claim.clientId }))
+      .catch((error: unknown) => {
+        this.parts.events.fault({ what: 'renewal', error, clientId: claim.clientId });
+        return 'failed' as const;
+      })
       .finally(() => {
         if (this.#inFlight.get(claim.clientId) === work) this.#inFlight.delete(claim.clientId);
       });
@@ -64,34 +73,43 @@ export class Renewer {
   }
 
   /** Commits a token that was issued for this claim. */
-  async store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<void> {
-    const stored = await storeIssued(this.parts, claim, client, issued, this.inFlight);
-    if (stored === 'outdated') await this.#checkSecret(claim, client);
+  async store(claim: Claim, client: RenewableClient, issued: IssuedToken): Promise<RenewalOutcome> {
+    const outcome = await storeIssued(this.parts, claim, client, issued, this.inFlight);
+    if (outcome === 'outdated') return this.#checkSecret(claim, client);
+    return ({ stored: 'renewed', sticky: 'kept', fenced: 'left' } as const)[outcome];
   }
 
-  async #renew(claim: Claim): Promise<void> {
+  async #renew(claim: Claim): Promise<RenewalOutcome> {
     const { clients, store, clock } = this.parts;
     const started = clock.monotonic();
     let client: RenewableClient | undefined;
     try {
       await this.#unlessStopped(clients.load(claim.clientId).then((loaded) => (client = loaded)));
-      if (this.#stopped) return void (await store.postpone(claim, 0));
-      if (!client) return await store.remove(claim.clientId, claim);
+      if (this.#stopped) return await this.#giveBack(claim, 0);
+      if (!client) {
+        await store.remove(claim.clientId, claim);
+        return 'failed';
+      }
       const inputs = await client.inputs();
       const issued = await this.#ask(claim, client, inputs);
-      if (issued) await this.store(claim, client, issued);
+      return issued ? await this.store(claim, client, issued) : 'not_yet';
     } catch (error) {
-      if (this.#cutOff) return void (await store.postpone(claim, cutOffRestMs));
-      if (error instanceof HeldBack) return await this.#holdBack(claim, client!, error);
-      if (error instanceof CannotOpen && (await this.#leaveToOthers(claim))) return;
+      if (this.#cutOff) return this.#giveBack(claim, cutOffRestMs);
+      if (error instanceof HeldBack) return this.#holdBack(claim, client!, error);
+      if (error instanceof CannotOpen && (await this.#isForOthers(claim))) return this.#giveBack(claim, 0);
       const lastFailure = failureOf(error, clock.now());
       if (!lastFailure) throw error;
       const durationMs = Math.round(clock.monotonic() - started);
       // Whether the provider was asked at all decides whether the call is counted.
       const asked = error instanceof ProviderError;
       if (asked) this.#called(claim, client!, lastFailure);
-      await this.#fail(claim, client, { ...lastFailure, durationMs }, asked);
+      return this.#fail(claim, client, { ...lastFailure, durationMs }, asked);
     }
+  }
+
+  async #giveBack(claim: Claim, delayMs: number): Promise<'left'> {
+    await this.parts.store.postpone(claim, delayMs);
+    return 'left';
   }
 
   /** Settles with the work, or when the process stops: a database that hangs must not keep a claim from others. */
@@ -139,7 +157,7 @@ export class Renewer {
     client: RenewableClient | undefined,
     lastFailure: LastFailure,
     asked: boolean,
-  ): Promise<void> {
+  ): Promise<'failed' | 'left'> {
     const { store, events, random, clients } = this.parts;
     const { clientId } = claim;
     const before = await store.read(clientId);
@@ -160,9 +178,10 @@ export class Renewer {
       ...(client && { secretVersion: client.secretVersion }),
       ...(intervalMs > 0 && { minIntervalMs }),
     });
+    let came: 'failed' | 'left' = outcome === 'postponed' ? 'failed' : 'left';
     if (outcome === 'outdated') {
       clients.drop(clientId);
-      await this.#checkSecret(claim, client!);
+      came = await this.#checkSecret(claim, client!);
     }
     events.renewalFailed({
       clientId,
@@ -174,19 +193,20 @@ export class Renewer {
       ...(lastFailure.providerRequestId && { providerRequestId: lastFailure.providerRequestId }),
     });
     if (outcome === 'postponed') this.#tellCondition(clientId, attempts);
+    return came;
   }
 
   /**
    * The client is due again at once, for the secret that replaced this one. Where the database has no such secret, as when
    * it lost a change that the token store heard of, asking the provider with the old one again and again brings nothing.
    */
-  async #checkSecret(claim: Claim, { secretVersion }: RenewableClient): Promise<void> {
+  async #checkSecret(claim: Claim, { secretVersion }: RenewableClient): Promise<'failed' | 'left'> {
     const { clients, clock } = this.parts;
     const present = await clients.load(claim.clientId).catch(() => undefined);
-    if (!present || present.secretVersion > secretVersion) return;
+    if (!present || present.secretVersion > secretVersion) return 'left';
     const message = 'the token store knows of a later secret than the database has';
     const hint = 'The database may have lost a change. Set the secret again, or disable the client and enable it.';
-    await this.#fail(claim, undefined, { code: secretLost, message, hint, reached: false, at: clock.now() }, false);
+    return this.#fail(claim, undefined, { code: secretLost, message, hint, reached: false, at: clock.now() }, false);
   }
 
   /** As long as if it had failed once more: while a provider is down, its clients do not come back every few seconds. */
@@ -194,7 +214,7 @@ export class Renewer {
     claim: Claim,
     { provider }: RenewableClient,
     { code, message, hint, why, waitMs }: HeldBack,
-  ): Promise<void> {
+  ): Promise<'not_yet'> {
     const { store, events, random, clock } = this.parts;
     const { clientId } = claim;
     const { failures, refusals, lastFailure: known, token } = await store.read(clientId);
@@ -205,19 +225,18 @@ export class Renewer {
     const outcome = await store.postpone(claim, nextAttemptInMs, attempts);
     events.heldBack({ clientId, provider, why, nextAttemptInMs });
     if (outcome === 'postponed') this.#tellCondition(clientId, attempts);
+    return 'not_yet';
   }
 
   /**
-   * Given back at once: the next to look is another replica. Not where there is no token to serve, since the key may have
+   * Whether it is given back at once, and the next to look is another replica. Not where there is no token to serve, since the key may have
    * left all of them, and somebody has to tell.
    */
-  async #leaveToOthers(claim: Claim): Promise<boolean> {
+  async #isForOthers({ clientId }: Claim): Promise<boolean> {
     const { store, lacksKeys } = this.parts;
     if (!lacksKeys()) return false;
-    const { token } = await store.read(claim.clientId);
-    if ((token?.runwayMs ?? 0) <= 0) return false;
-    await store.postpone(claim, 0);
-    return true;
+    const { token } = await store.read(clientId);
+    return (token?.runwayMs ?? 0) > 0;
   }
 
   #tellCondition(clientId: string, attempts: Attempts): void {

@@ -3,7 +3,7 @@ import type { RenewableClient } from './renewable-client';
 import type { RenewalParts } from './renewal-parts';
 import { keepsItsEnd, minIntervalOf, scheduleOf } from './renewal-policy';
 import { sealIssued } from './sealed-token';
-import { type Claim, minRestMs } from './store/token-store';
+import { type Claim, type Commit, minRestMs } from './store/token-store';
 
 /** Later than this, a renewal was not made when it was planned: as many others may have waited with it. */
 const lateMs = 1_000;
@@ -11,7 +11,7 @@ const lateMs = 1_000;
 /**
  * Plans the next renewal of a token that was issued for this claim, seals it and commits it.
  * @param underWay how many renewals run in this process at this moment
- * @returns whether its secret was replaced meanwhile: then it was not stored, and the client is due again
+ * @returns what the commit came to
  * @throws ProviderMisconfigured when it was over before it could be served
  */
 export async function storeIssued(
@@ -20,7 +20,7 @@ export async function storeIssued(
   client: RenewableClient,
   issued: IssuedToken,
   underWay: number,
-): Promise<'outdated' | undefined> {
+): Promise<Commit['outcome']> {
   const { clientId, latenessMs } = claim;
   const elapsedMs = clock.monotonic() - issued.sentAtMonotonic;
   const toldSeconds = issued.lifeSeconds;
@@ -70,8 +70,7 @@ export async function storeIssued(
   if (outcome === 'stored') events.renewed({ ...event, generation: claim.generation, runwayMs });
   else events.tokenDiscarded({ ...event, why: outcome });
   if (freshAgain) events.conditionChanged({ clientId, condition: 'fresh' });
-  if (outcome !== 'outdated') return undefined;
-  clients.drop(clientId);
+  if (outcome === 'outdated') clients.drop(clientId);
   return outcome;
 }
 

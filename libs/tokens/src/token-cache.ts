@@ -39,7 +39,8 @@ interface Entry {
 
 /** The tokens that this process serves without asking anyone. */
 export class TokenCache {
-  readonly #entries = new LRUCache<string, Entry>({ max: maxEntries });
+  // With `max` it would take the memory for all of them at once.
+  readonly #entries = new LRUCache<string, Entry>({ maxSize: maxEntries, sizeCalculation: () => 1 });
 
   constructor(
     private readonly clock: Clock,

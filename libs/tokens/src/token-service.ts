@@ -1,21 +1,22 @@
-import { type Clock, type IssuedToken, type ProviderDefinition, systemClock, Throttled } from '#providers';
+import { type Clock, type IssuedToken, type ProviderDefinition, systemClock } from '#providers';
 import type { Vault } from '#vault';
 import { Crowd } from './crowd';
+import { DemandedRenewals, type RequestedRenewal } from './demanded-renewals';
 import { DirectMinting } from './direct-minting';
 import { leftToOthers, storeUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
 import { type OriginState, ProviderGate } from './asking/provider-gate';
-import { takePermit } from './asking/quota';
+import { withinQuota } from './asking/quota';
 import { type LoadClient, type LoadClients, type RenewableClient, RenewableClients } from './renewable-client';
 import type { RequestToken } from './renewal-parts';
 import type { Random } from './renewal-policy';
+import { type Rejection, Rejections } from './rejections';
 import { Renewer } from './renewer';
-import { singleFlight } from './single-flight';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
 import { type Reading, TokenReader } from './token-reader';
 import {
   type Attempt,
-  type ClaimAnswer,
+  type Claim,
   type ClientState,
   leaseMs,
   type News,
@@ -45,14 +46,6 @@ export interface TokenServiceOptions {
   random?: Random;
 }
 
-/** What became of a renewal that somebody asked for. */
-export interface RequestedRenewal {
-  /** `kept`: the provider gave the token that is served already; `held`: somebody else is still at it. */
-  outcome: 'renewed' | 'kept' | 'failed' | 'held' | 'not_yet';
-  /** When the provider may be asked again, where it may not be now. */
-  retryAfterSeconds?: number;
-}
-
 /** Keeps every client's token fresh and hands it out. */
 export class TokenService {
   readonly #store: TokenStore;
@@ -64,7 +57,8 @@ export class TokenService {
   readonly #reader: TokenReader;
   readonly #direct: DirectMinting;
   readonly #upkeep: Upkeep;
-  readonly #demands = new Map<string, Promise<Reading>>();
+  readonly #demanded: DemandedRenewals;
+  readonly #rejections: Rejections;
   #renews: boolean;
   #claiming: Promise<number> | undefined;
   #stopped = false;
@@ -87,8 +81,13 @@ export class TokenService {
     [this.#store, this.#clock, this.#clients, this.#cache, this.#gate] = [store, clock, clients, cache, gate];
     this.#renewer = new Renewer(parts);
     this.#reader = new TokenReader(parts);
+    const [renewer, reader] = [this.#renewer, this.#reader];
+    this.#demanded = new DemandedRenewals({ store, renewer, reader, renews: () => this.#renews });
     this.#direct = new DirectMinting(parts);
     this.#upkeep = new Upkeep({ ...parts, active, loadClients });
+    const running = (clientId: string) => this.#renewer.running(clientId);
+    const begin = (claim: Claim) => this.#begin(claim);
+    this.#rejections = new Rejections({ ...parts, reader: this.#reader, begin, running });
     this.#renews = renews;
     store.onNews((news) => this.#hear(news));
   }
@@ -113,7 +112,7 @@ export class TokenService {
       return { failures: 0, refusals: 0, servable };
     });
     if (before.servable && this.#reader.lastsLongEnough(before.servable, minTtlSeconds)) return before.servable;
-    const after = await this.#demand(clientId, before.token?.generation).catch((error: unknown) => {
+    const after = await this.#demanded.laterThan(clientId, before.token?.generation).catch((error: unknown) => {
       if (before.servable) return before;
       throw storeUnavailable(error);
     });
@@ -140,24 +139,22 @@ export class TokenService {
   }
 
   /** An admin wants a new token now, whatever is planned; the provider's limits are kept. @throws when the store fails */
-  async renewNow(clientId: string): Promise<RequestedRenewal> {
-    const { token } = await this.#store.read(clientId);
-    let answer = await this.#store.claimOne(clientId, token?.generation, 0);
-    if (answer.outcome === 'resting') {
-      // Failures are forgotten, and with them the time until the next attempt.
-      await this.#store.change(clientId, 0);
-      answer = await this.#store.claimOne(clientId, token?.generation);
-    }
-    if (answer.outcome === 'resting') {
-      return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(answer.waitMs / 1_000) };
-    }
-    const news = this.#reader.nextNews(clientId);
-    await this.#follow(clientId, answer, news.heard).finally(news.forget);
-    const after = await this.#store.read(clientId);
-    if (after.token && after.token.generation !== token?.generation) return { outcome: 'renewed' };
-    if (after.failures > 0) return { outcome: 'failed' };
-    if (after.restMs) return { outcome: 'not_yet', retryAfterSeconds: Math.ceil(after.restMs / 1_000) };
-    return { outcome: answer.outcome === 'claimed' && this.#renews ? 'kept' : 'held' };
+  renewNow(clientId: string): Promise<RequestedRenewal> {
+    return this.#demanded.renewNow(clientId);
+  }
+
+  /**
+   * The provider refuses the token of that generation: it is replaced if it is the one that is served now.
+   * @param by who says so
+   * @throws TokenUnavailable when the store does not answer
+   */
+  reject(clientId: string, generation: string, by: string): Promise<Rejection> {
+    return this.#rejections.reject(clientId, generation, by);
+  }
+
+  /** The same, and waits for the token that replaces it; undefined when there is none, or it takes too long. */
+  replace(clientId: string, generation: string, by: string): Promise<ServableToken | undefined> {
+    return this.#rejections.replace(clientId, generation, by);
   }
 
   /**
@@ -165,15 +162,8 @@ export class TokenService {
    * @param hosts that will be asked, as `tokenHosts` has them
    * @throws Throttled when the quota is used up, or cannot be counted now
    */
-  async tryOut<T>(definition: ProviderDefinition, hosts: string, ask: () => Promise<T>): Promise<T> {
-    const waitMs = await takePermit(this.#store, definition, hosts).catch((cause: unknown) => {
-      const message = "the provider's quota cannot be counted while the token store does not answer";
-      throw new Throttled({ message, reached: false, retryAfterSeconds: 1 }, { cause });
-    });
-    if (waitMs === 0) return ask();
-    const message = `the provider's quota of token requests is used up for ${Math.ceil(waitMs / 1_000)} s`;
-    const hint = 'Repeat it then. The quota is shared by all clients of the provider, and stands in its definition.';
-    throw new Throttled({ message, hint, reached: false, retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+  tryOut<T>(definition: ProviderDefinition, hosts: string, ask: () => Promise<T>): Promise<T> {
+    return withinQuota(this.#store, definition, hosts, ask);
   }
 
   /** Stores a token that was got while the client was registered or changed, so that it is not asked for twice. */
@@ -255,7 +245,7 @@ export class TokenService {
   }
 
   /** There was much to claim: more is claimed once half of it has ended. What fails here, the next tick does. */
-  #goOnAfterHalf(renewals: Promise<void>[]): void {
+  #goOnAfterHalf(renewals: Promise<unknown>[]): void {
     let left = Math.ceil(renewals.length / 2);
     for (const renewal of renewals) {
       void renewal.then(() => {
@@ -264,27 +254,8 @@ export class TokenService {
     }
   }
 
-  /** Sees to it that a token later than `seen` is in the store, if that is possible now, and reads what is there. */
-  #demand(clientId: string, seen: string | undefined): Promise<Reading> {
-    return singleFlight(this.#demands, clientId, async () => {
-      const news = this.#reader.nextNews(clientId);
-      try {
-        await this.#follow(clientId, await this.#store.claimOne(clientId, seen), news.heard);
-        // Not joined with a read that began before the renewal ended.
-        return await this.#reader.readNow(clientId);
-      } finally {
-        news.forget();
-      }
-    });
-  }
-
-  /** Carries out what was claimed, here or by a replica that renews, which finds it due at once; or waits for who holds it. */
-  async #follow(clientId: string, answer: ClaimAnswer, heard: Promise<void>): Promise<void> {
-    if (answer.outcome === 'held') await Promise.race([this.#renewer.running(clientId) ?? heard, heard]);
-    if (answer.outcome !== 'claimed') return;
-    if (this.#renews) return this.#renewer.renew(answer.claim);
-    await this.#store.postpone(answer.claim, 0);
-    await heard;
+  #begin(claim: Claim): Promise<unknown> {
+    return this.#renews ? this.#renewer.renew(claim) : this.#store.postpone(claim, 0);
   }
 
   #hear(news: News): void {

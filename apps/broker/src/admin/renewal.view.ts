@@ -38,7 +38,7 @@ export class RequestedRenewalView {
   @ApiProperty({
     enum: outcomes,
     description:
-      '`held`: another replica is at it, or a replica that renews will be; `not_yet`: the provider may not be asked now.',
+      '`kept`: the provider gave the token that there was already, or one that ends no later; `held`: another replica is at it, or one that renews will be; `not_yet`: the provider may not be asked now, or fails too often to be.',
   })
   outcome: string;
 

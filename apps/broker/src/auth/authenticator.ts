@@ -1,18 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type ApiKeys, keyPrefix } from '#vault';
-import { type Access, bootstrapPrefix, type ClientAccess, type KeyAccess, type Role } from '#registry';
-import { LRUCache } from 'lru-cache';
+import type { Access, ClientAccess } from '#registry';
+import type { ApiKeys } from '#vault';
+import { Epochs } from './epochs';
+import { KeyDoor } from './key-door';
+import { type Caller, type Principal, type Proof, Refusal } from './principal';
+import { Lookups, type Remembered } from './remembered';
 
-/** Who is calling: a service, or an admin with a role. */
-export type Principal =
-  { kind: 'service'; keyId: string; name: string } | { kind: 'admin'; keyId: string; name: string; role: Role };
-
-export interface Caller {
-  principal: Principal;
-  /** The client that was named, if this service was granted it. */
-  client?: ClientAccess;
-}
+export type { Caller, Principal };
 
 /** What a request says of who sends it. */
 export interface Credentials {
@@ -22,66 +16,87 @@ export interface Credentials {
   address: string;
 }
 
-/** A revoked key or a narrowed grant acts within this time. */
-const knownForMs = 1_000;
-/** A database that hangs must not hold up a caller who was known a moment ago. */
-const patienceMs = 250;
-const maxKnown = 100_000;
-/** Keys that there are not: kept apart, so that a flood of them drives out nobody who is known. */
-const maxUnknown = 10_000;
+/** A service and a client that was named with it. */
+class Granted {
+  /** Who asked for it last: the same object as long as it is the same caller. */
+  caller: KnownCaller | undefined;
 
-type Found = NonNullable<Awaited<ReturnType<Access['find']>>>;
+  constructor(readonly client?: ClientAccess) {}
+}
 
-interface Entry {
-  /** Absent: there is no such key. */
-  found?: Found;
-  checkedAt: number;
+class KnownCaller implements Caller {
+  readonly principal: Principal;
+
+  constructor(
+    readonly proof: Proof,
+    readonly client: ClientAccess | undefined,
+    private readonly isGranted: () => boolean,
+  ) {
+    this.principal = proof.principal;
+  }
+
+  holds(): boolean {
+    return this.proof.holds() && this.isGranted();
+  }
 }
 
 /**
- * Finds out who presents a key. What the database said is remembered for one second; when it does not answer, what it
- * said last goes on holding, so that a token that is still good is served whatever else is broken.
+ * Finds out who sends a request, and what it may do with the client that it names. What the database said holds as long
+ * as nothing has changed there, which it is asked four times a second; when it does not answer, what it said last goes on
+ * holding, so that a token that is still good is served whatever else is broken.
  */
 export class Authenticator {
-  readonly #known = new LRUCache<string, Entry>({ max: maxKnown });
-  readonly #unknown = new LRUCache<string, Entry>({ max: maxUnknown });
-  readonly #checks = new Map<string, Promise<Entry>>();
+  readonly epochs: Epochs;
+  readonly #keys: KeyDoor;
+  readonly #grants: Lookups<Granted>;
   readonly #uses = new Map<string, Date>();
-  /** The database let somebody wait in vain, and has answered nothing since. */
-  #silent = false;
 
-  constructor(
-    private readonly access: Access,
-    private readonly apiKeys: ApiKeys,
-    private readonly monotonic: () => number = () => performance.now(),
-  ) {}
+  constructor(access: Access, apiKeys: ApiKeys, monotonic: () => number = () => performance.now()) {
+    this.epochs = new Epochs(() => access.epoch(), monotonic);
+    this.#keys = new KeyDoor(access, apiKeys, this.epochs);
+    this.#grants = new Lookups(
+      this.epochs,
+      async (asked) => {
+        const { epoch, found } = await access.grants(asked);
+        return { epoch, found: new Map([...found].map(([pair, { client }]) => [pair, new Granted(client)])) };
+      },
+      ({ client }) => client !== undefined,
+    );
+  }
 
-  /** The caller if it is known at this moment without asking the database; `undefined`: ask `identify`; `null`: nobody. */
-  identifyNow(credentials: Credentials, clientName = ''): Caller | null | undefined {
-    const key = bearerKey(credentials.authorization);
+  /**
+   * The caller if it is known at this moment without asking the database; `undefined`: ask `identify`; `null`: nobody.
+   * It is the same object again while nothing has changed.
+   */
+  identifyNow({ authorization }: Credentials, clientName = ''): Caller | null | undefined {
+    const key = bearerKey(authorization);
     if (key === undefined) return null;
-    const entry = this.#entry(lookUpId(key, clientName));
-    if (!entry || this.monotonic() - entry.checkedAt >= knownForMs) return undefined;
-    return this.#judge(key, entry.found);
+    const proof = this.#keys.now(key);
+    if (proof === undefined) return undefined;
+    if (proof instanceof Refusal) return null;
+    const pair = grantId(proof.principal, clientName);
+    const granted = pair === undefined ? undefined : this.#grants.now(pair);
+    return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
   }
 
   /** @throws when the database does not answer and the key was not seen before */
   async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
     const now = this.identifyNow(credentials, clientName);
     if (now !== undefined) return now;
-    const key = bearerKey(credentials.authorization)!;
-    const id = lookUpId(key, clientName);
-    const before = this.#known.get(id);
-    const checking = this.#checks.get(id) ?? this.#check(id);
-    if (!before) return this.#judge(key, (await checking).found);
-    // While it is silent no known caller waits for it: the check goes on by itself, and its end tells.
-    const answered = checking.catch(() => before);
-    const inTime = this.#silent ? before : await Promise.race([answered, delay(patienceMs)]);
-    if (inTime === undefined) this.#silent = true;
-    const after = inTime ?? before;
-    // No answer: what was known holds for another second.
-    if (after === before) before.checkedAt = this.monotonic();
-    return this.#judge(key, after.found);
+    const proof = await this.#keys.find(bearerKey(credentials.authorization)!);
+    if (proof instanceof Refusal) return null;
+    const pair = grantId(proof.principal, clientName);
+    return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
+  }
+
+  /**
+   * Whether what was said of the caller still holds without asking the database: for who has seen him show the very same
+   * credentials before, and need not see them judged again. It counts as a use.
+   */
+  stillKnown(caller: Caller): boolean {
+    if (!(caller instanceof KnownCaller) || !caller.holds()) return false;
+    this.#note(caller.principal);
+    return true;
   }
 
   /** When each key was used last, since this was asked before. */
@@ -98,68 +113,50 @@ export class Authenticator {
 
   /** Keys or grants have just been changed in this process: ask the database again before the next answer. */
   doubt(): void {
-    this.#silent = false;
-    this.#unknown.clear();
-    for (const entry of this.#known.values())
-      entry.checkedAt = Math.min(entry.checkedAt, this.monotonic() - knownForMs);
+    this.#keys.doubt();
+    this.#grants.doubt();
   }
 
-  #entry(id: string): Entry | undefined {
-    return this.#known.get(id) ?? this.#unknown.get(id);
+  /**
+   * Asks whether anything has changed, and reads again what is in use then.
+   * @throws when the database does not answer
+   */
+  async refresh(): Promise<void> {
+    const before = this.epochs.epoch?.found;
+    await this.epochs.poll();
+    if (before === this.epochs.epoch?.found) return;
+    await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
   }
 
-  #check(id: string): Promise<Entry> {
-    const [prefix, clientName] = id.split(' ') as [string, string];
-    const check = this.access
-      .find(prefix, clientName)
-      .then((found) => {
-        this.#silent = false;
-        const entry: Entry = { checkedAt: this.monotonic(), ...(found && { found }) };
-        if (found) this.#known.set(id, entry);
-        else {
-          this.#known.delete(id);
-          this.#unknown.set(id, entry);
-        }
-        return entry;
-      })
-      .finally(() => this.#checks.delete(id));
-    this.#checks.set(id, check);
-    return check;
+  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller {
+    this.#note(proof.principal);
+    if (!granted) return new KnownCaller(proof, undefined, () => true);
+    const { value = new Granted() } = granted;
+    if (value.caller?.proof !== proof) {
+      value.caller = new KnownCaller(proof, value.client, () => this.#grants.holds(granted));
+    }
+    return value.caller;
   }
 
-  #judge(key: string, found: Found | undefined): Caller | null {
-    if (!found || !this.apiKeys.matches(key, found.key.stored)) return null;
-    const { key: row, client } = found;
-    if (row.revokedAt || (row.expiresAt && row.expiresAt.getTime() <= Date.now())) return null;
-    const principal = principalOf(row);
-    if (!principal) return null;
-    const used = this.#uses.get(row.keyId);
+  #note({ keyId }: Principal): void {
+    if (keyId === undefined) return;
+    const used = this.#uses.get(keyId);
     if (used) used.setTime(Date.now());
-    else this.#uses.set(row.keyId, new Date());
-    return { principal, ...(client && { client }) };
+    else this.#uses.set(keyId, new Date());
   }
 }
 
-export function credentialsOf({ headers, socket }: IncomingMessage): Credentials {
+export function credentialsOf({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Credentials {
   return { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
 }
 
-function principalOf({ keyId, service, role, name }: KeyAccess): Principal | undefined {
-  if (service) return { kind: 'service', keyId, name: service.name };
-  return role ? { kind: 'admin', keyId, name: name ?? 'unnamed', role } : undefined;
+/** What is asked of the grants, if anything: admins have none, and a key alone says that there is its service. */
+function grantId(principal: Principal, clientName: string): string | undefined {
+  return principal.kind === 'admin' || clientName === '' ? undefined : `${principal.name} ${clientName}`;
 }
 
 /** RFC 6750 2.1; the scheme is case-insensitive (RFC 9110 11.1). */
 function bearerKey(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.length > 512) return undefined;
   return /^bearer +(\S+)$/i.exec(authorization)?.[1];
-}
-
-/**
- * What is looked up for a key. Anything that is not one of our keys can only be the one that an operator chose: one row,
- * whatever client is named, since it opens no token route; so nonsense costs no look-up.
- */
-function lookUpId(key: string, clientName: string): string {
-  const prefix = keyPrefix(key);
-  return prefix === undefined ? `${bootstrapPrefix} ` : `${prefix} ${clientName}`;
 }

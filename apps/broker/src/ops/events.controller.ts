@@ -8,7 +8,7 @@ import { IsText, Optional } from '../admin/name';
 import { IsLimit } from '../admin/page.dto';
 import { Allow } from '../auth/allow';
 import { Authenticator, credentialsOf } from '../auth/authenticator';
-import { invalid } from '../problem';
+import { invalid, Problem } from '../problem';
 import { EventPageView, EventView, eventView } from './event.view';
 import { EventStream } from './event-stream';
 
@@ -49,7 +49,8 @@ export class EventsController {
   @ApiExtraModels(EventView, EventPageView)
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The stream goes on behind this event.' })
   @ApiOkResponse({
-    description: 'A stream: `id` is the seq of an event, `event` its kind, `data` its JSON.',
+    description:
+      'A stream: `id` is the seq of an event, `event` its kind, `data` its JSON. With `Accept: application/json`, a page of what has happened: that alone takes `limit` and `order`.',
     content: {
       'text/event-stream': { schema: { type: 'string' } },
       'application/json': { schema: { $ref: getSchemaPath(EventPageView) } },
@@ -66,6 +67,7 @@ export class EventsController {
     if (lastEventId !== undefined && !seq.test(lastEventId)) {
       throw invalid('/Last-Event-ID', 'Last-Event-ID must be the seq of an event');
     }
+    refuseWordsOfPages(request.query as object);
     const { client, after = lastEventId } = query;
     const body = await this.stream.listen(reply.raw, {
       ...(client !== undefined && { client }),
@@ -95,6 +97,16 @@ export class EventsController {
     });
     return { items: items.map(eventView), ...(next !== undefined && { next_cursor: next }) };
   }
+}
+
+/** Who gives these wants a page, and would otherwise wait for one while a stream goes on. */
+function refuseWordsOfPages(query: object): void {
+  const errors = ['order', 'limit']
+    .filter((name) => name in query)
+    .map((name) => ({ pointer: `/${name}`, detail: `${name} is for pages, and this is a stream` }));
+  if (errors.length === 0) return;
+  const hint = 'For a page send "Accept: application/json"; a stream takes "client" and "after".';
+  throw new Problem('validation_failed', `${errors.map(({ detail }) => detail).join('; ')}.`, { errors, hint });
 }
 
 function wantsPage(accept = ''): boolean {

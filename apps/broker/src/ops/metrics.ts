@@ -1,6 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clients } from '#registry';
-import { conditionOf, conditions, type TokenEvent, type TokenEvents, type TokenService } from '#tokens';
+import {
+  conditionOf,
+  conditions,
+  rejectionResults,
+  type TokenEvent,
+  type TokenEvents,
+  type TokenService,
+} from '#tokens';
 
 export type Served = 'hit' | 'miss' | 'not_modified' | 'refused';
 
@@ -18,6 +25,12 @@ export class Metrics implements TokenEvents {
     'status',
   ]);
   readonly #served = this.#counter('tokens_served_total', 'Answers of the token route.', ['result']);
+  readonly #rejections = this.#counter('rejections_total', 'Tokens that services say their provider refuses.', [
+    'result',
+  ]);
+  readonly #audited = this.#counter('audited_reads_total', 'Reads that are to be audited: written, or lost.', [
+    'result',
+  ]);
   readonly #duration = new Histogram({
     name: 'tokenbroker_renewal_duration_seconds',
     help: 'From before the token request to its end.',
@@ -44,8 +57,8 @@ export class Metrics implements TokenEvents {
       '0 closed, 0.5 half open, 1 open: the worst of the breakers that this process has for the hosts of the provider.',
       ['provider'],
     ),
-    due: this.#gauge('queue_due', 'Clients whose renewal is due now.', []),
-    depth: this.#gauge('queue_depth', 'Clients in the renewal queue.', []),
+    due: this.#gauge('queue_due', 'Clients whose renewal is due now; NaN while the token store does not answer.', []),
+    depth: this.#gauge('queue_depth', 'Clients in the renewal queue; NaN while the token store does not answer.', []),
     cache: this.#gauge('cache_entries', 'Tokens in this process.', []),
   };
   readonly #servedBy: Record<Served, Counter.Internal>;
@@ -62,6 +75,8 @@ export class Metrics implements TokenEvents {
     >;
     // A series that does not exist yet cannot be alerted on.
     for (const result of servedResults) this.#servedBy[result].inc(0);
+    for (const result of rejectionResults) this.#rejections.inc({ result }, 0);
+    for (const result of ['written', 'lost'] as const) this.readsAudited(result, 0);
     for (const provider of this.#providers) {
       this.#renewals.inc({ provider, outcome: 'renewed', reason: '' }, 0);
       this.#calls.inc({ provider, status: '200' }, 0);
@@ -73,9 +88,17 @@ export class Metrics implements TokenEvents {
     this.#servedBy[result].inc();
   }
 
+  readsAudited(result: 'written' | 'lost', reads: number): void {
+    this.#audited.inc({ result }, reads);
+  }
+
   providerCalled({ provider, status }: TokenEvent<'providerCalled'>): void {
     this.#calls.inc({ provider, status });
     this.#providers.add(provider);
+  }
+
+  tokenRejected({ renewal }: TokenEvent<'tokenRejected'>): void {
+    this.#rejections.inc({ result: renewal });
   }
 
   heldBack({ provider, why }: TokenEvent<'heldBack'>): void {
@@ -94,7 +117,7 @@ export class Metrics implements TokenEvents {
     this.#ended(provider, 'failed', failure.code, durationMs, latenessMs);
   }
 
-  /** The Prometheus text format. What cannot be read from database or store is left out, the rest stands. */
+  /** The Prometheus text format. What cannot be read from database or store is left out or NaN, the rest stands. */
   async scrape(): Promise<string> {
     await Promise.allSettled([this.#collectClients(), this.#collectQueue()]);
     this.#gauges.cache.set(this.sources.tokens().cacheEntries);
@@ -104,7 +127,7 @@ export class Metrics implements TokenEvents {
 
   async #collectClients(): Promise<void> {
     const { expiry, runway, ready, clients } = this.#gauges;
-    for (const gauge of [expiry, runway, ready]) gauge.reset();
+    for (const gauge of [expiry, runway, ready, clients]) gauge.reset();
     const counts = await this.sources.clients.countByCondition();
     for (const condition of conditions) clients.set({ condition }, counts.get(condition) ?? 0);
     const { items } = await this.sources.clients.list({ limit: maxClientSeries });
@@ -129,7 +152,12 @@ export class Metrics implements TokenEvents {
   }
 
   async #collectQueue(): Promise<void> {
-    const { depth, due } = await this.sources.tokens().overview(overviewClients);
+    // Neither 0 nor what was last: alerts would be quiet, or fire, about a queue that nobody sees. The series stay.
+    const unknown = { depth: NaN, due: NaN };
+    const { depth, due } = await this.sources
+      .tokens()
+      .overview(overviewClients)
+      .catch(() => unknown);
     this.#gauges.depth.set(depth);
     this.#gauges.due.set(due);
   }

@@ -1,23 +1,15 @@
-import { applyDecorators, Controller, Get, Query } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsISO8601, Matches } from 'class-validator';
 import { type RenewalHour, RenewalHours, retentionDays } from '#registry';
 import { IsText, Optional } from '../admin/name';
 import { IsCursor, IsLimit, pageRequest, pageView } from '../admin/page.dto';
+import { IsTime } from '../admin/time';
 import { Allow } from '../auth/allow';
 import { invalid } from '../problem';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const cursor = /^(\d{4}-\d\d-\d\dT[\d:.]+Z)\|[^|\0]+\|\w+\|\w*$/;
-
-const timeRule = { message: '$property must be a time such as 2026-01-31T12:00:00Z' };
-/** Of the forms of ISO 8601 those that mean the same everywhere: no week, no number of a day, no time without its zone. */
-const IsTime = (): PropertyDecorator =>
-  applyDecorators(
-    IsISO8601({ strict: true, strictSeparator: true }, timeRule),
-    Matches(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, timeRule),
-  );
 
 class RenewalHoursQuery {
   @ApiPropertyOptional()
@@ -88,7 +80,11 @@ export class RenewalHoursController {
   /** What renewals came to, hour by hour, the oldest first; up to a minute behind. Kept for 90 days. */
   @Get()
   @Allow('admin', 'operator', 'viewer')
-  @ApiOkResponse({ type: RenewalHoursView })
+  @ApiOkResponse({
+    type: RenewalHoursView,
+    description:
+      'The oldest first. Each replica adds its sums once a minute, and when it ends: just after its start there are none of it yet.',
+  })
   async list(@Query() { provider, from, to, ...page }: RenewalHoursQuery): Promise<RenewalHoursView> {
     const end = to === undefined ? Date.now() : Date.parse(to);
     const begin = from === undefined ? end - dayMs : Date.parse(from);

@@ -17,6 +17,10 @@ export class RenewalLog implements TokenEvents {
     this.logger.info(event, 'token discarded');
   }
 
+  tokenRejected(event: TokenEvent<'tokenRejected'>): void {
+    this.logger[event.renewal === 'started' ? 'info' : 'debug'](event, 'token rejected');
+  }
+
   fault({ what, error, clientId }: TokenEvent<'fault'>): void {
     this.logger.error({ err: error, clientId }, `${what} went wrong`);
   }

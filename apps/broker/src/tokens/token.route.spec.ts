@@ -2,6 +2,7 @@ import fastify from 'fastify';
 import { type IssuedToken, ProviderUnavailable } from '#providers';
 import { MemoryTokenStore, TokenService } from '#tokens';
 import { KeyRing, newMasterKey, Secret, Vault } from '#vault';
+import { TokenAnswers } from './token-answer';
 import { registerTokenRoute } from './token.route';
 
 /** What no preset does, and no provider that the brokers of the other suites can reach. */
@@ -25,11 +26,11 @@ describe('the answer with a token that the next one ends', () => {
   });
   const server = fastify();
   const caller = { principal: { kind: 'service' }, client: { clientId: 'c', enabled: true } };
-  registerTokenRoute(server, {
-    authenticator: { identifyNow: () => caller } as never,
-    tokens,
-    metrics: { served: () => undefined } as never,
-  });
+  const authenticator = { identifyNow: () => caller } as never;
+  registerTokenRoute(
+    server,
+    new TokenAnswers({ authenticator, tokens, metrics: { served: () => undefined } as never }),
+  );
   const get = async () => (await server.inject('/v1/clients/eu/token')).json<Record<string, unknown>>();
   const at = (ms: number) => new Date(ms).toISOString();
   afterAll(() => server.close());

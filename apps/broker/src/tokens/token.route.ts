@@ -1,129 +1,51 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ServableToken, TokenService } from '#tokens';
-import { isName } from '../admin/name';
-import { unauthenticated } from '../auth/access.guard';
-import { type Authenticator, type Caller, credentialsOf } from '../auth/authenticator';
-import type { Metrics } from '../ops/metrics';
-import { invalid, Problem } from '../problem';
-import { sendProblem } from '../problem.filter';
-
-/** A day: nothing that lives longer needs asking for so much. */
-const maxMinTtlSeconds = 86_400;
-
-interface PreparedReply {
-  etag: string;
-  beforeExpiresIn: string;
-  afterExpiresIn: string;
-}
+import type { ServableToken } from '#tokens';
+import { credentialsOf } from '../auth/authenticator';
+import { type Admitted, etagOf, matches, type TokenAnswers } from './token-answer';
 
 type TokenRequest = FastifyRequest<{ Params: { name: string }; Querystring: { min_ttl?: unknown } }>;
 
 /**
  * The consumers' door: `GET /v1/clients/{name}/token`. A raw Fastify route, since Nest's interceptors and pipes cost
- * more than all of it; a warm request touches neither database nor Redis.
+ * more than all of it. What comes by the lane (lane/) does not come here.
  */
-export function registerTokenRoute(
-  fastify: FastifyInstance,
-  { authenticator, tokens, metrics }: { authenticator: Authenticator; tokens: TokenService; metrics: Metrics },
-): void {
-  // A token never changes, so neither does its reply, but for one number.
-  const prepared = new WeakMap<ServableToken, PreparedReply>();
-
-  fastify.get('/v1/clients/:name/token', { config: { quiet: true } }, (request: TokenRequest, reply) => {
-    const caller = authenticator.identifyNow(credentialsOf(request.raw), lookedFor(request));
-    if (caller === undefined) return identifyFirst(request, reply);
-    return answer(caller, request, reply);
+export function registerTokenRoute(fastify: FastifyInstance, answers: TokenAnswers): void {
+  fastify.get('/v1/clients/:name/token', { config: { quiet: true } }, async (request: TokenRequest, reply) => {
+    try {
+      const admitted = await answers.admit({
+        credentials: credentialsOf(request.raw),
+        name: request.params.name,
+        minTtl: request.query.min_ttl,
+      });
+      const peeked = answers.peek(admitted);
+      return serve(admitted, peeked ?? (await answers.get(admitted)), peeked ? 'hit' : 'miss', request, reply);
+    } catch (error) {
+      return refuse(error, request, reply);
+    }
   });
 
-  async function identifyFirst(request: TokenRequest, reply: FastifyReply): Promise<FastifyReply> {
-    try {
-      const caller = await authenticator.identify(credentialsOf(request.raw), lookedFor(request));
-      return await answer(caller, request, reply);
-    } catch (error) {
-      return refuse(error, request, reply);
-    }
-  }
-
-  function answer(
-    caller: Caller | null,
+  function serve(
+    admitted: Admitted,
+    token: ServableToken,
+    how: 'hit' | 'miss',
     request: TokenRequest,
     reply: FastifyReply,
-  ): FastifyReply | Promise<FastifyReply> {
-    try {
-      const { clientId } = permitted(caller, request.params.name);
-      const minTtlSeconds = minTtl(request.query.min_ttl);
-      const token = tokens.peek(clientId, minTtlSeconds);
-      if (token) return serve(token, 'hit', request, reply);
-      return tokens
-        .get(clientId, { minTtlSeconds })
-        .then((found) => serve(found, 'miss', request, reply))
-        .catch((error: unknown) => refuse(error, request, reply));
-    } catch (error) {
-      return refuse(error, request, reply);
-    }
-  }
-
-  function serve(token: ServableToken, how: 'hit' | 'miss', request: TokenRequest, reply: FastifyReply): FastifyReply {
-    let ready = prepared.get(token);
-    if (!ready) {
-      ready = prepare(token, request.params.name, tokens.expiresAt(token));
-      // When a service is to come back for the next one changes with time.
-      if (!token.singleLive) prepared.set(token, ready);
-    }
-    reply.header('cache-control', 'no-store').header('etag', ready.etag);
-    if (matches(request.headers['if-none-match'], ready.etag)) {
-      metrics.served('not_modified');
+  ): FastifyReply {
+    reply.header('cache-control', 'no-store').header('etag', etagOf(token));
+    if (matches(request.headers['if-none-match'], token)) {
+      answers.served(admitted, token, 'not_modified');
       return reply.code(304).send();
     }
-    metrics.served(how);
+    answers.served(admitted, token, how);
+    const [before, after] = answers.bodyAround(token, admitted.name);
     return reply
       .header('content-type', 'application/json; charset=utf-8')
-      .send(ready.beforeExpiresIn + tokens.runwaySeconds(token) + ready.afterExpiresIn);
+      .send(before + answers.expiresIn(token) + after);
   }
 
   function refuse(error: unknown, request: TokenRequest, reply: FastifyReply): FastifyReply {
-    metrics.served('refused');
-    sendProblem(error, request, reply);
-    return reply;
+    const { status, headers, body, code, ours } = answers.refused(error, request.id);
+    if (ours) request.log.error({ err: error, code }, 'request failed');
+    return reply.code(status).headers(headers).send(body);
   }
-}
-
-/** What cannot be a name is looked for under no name: the key is checked all the same, and nothing found. */
-function lookedFor({ params }: TokenRequest): string {
-  return isName(params.name) ? params.name : '';
-}
-
-/** Unknown and not granted are one answer: nobody learns which clients there are. */
-function permitted(caller: Caller | null, name: string): { clientId: string } {
-  if (!caller) throw unauthenticated();
-  if (caller.principal.kind !== 'service') {
-    throw new Problem('forbidden', 'Tokens are for services; an admin key does not open this route.');
-  }
-  if (!caller.client) throw new Problem('not_found', `There is no client "${name}" granted to this service.`);
-  if (!caller.client.enabled) throw new Problem('client_disabled', `The client "${name}" is disabled.`);
-  return caller.client;
-}
-
-function minTtl(given: unknown): number {
-  if (given === undefined) return 0;
-  const seconds = typeof given === 'string' && /^\d{1,6}$/.test(given) ? Number(given) : NaN;
-  if (seconds <= maxMinTtlSeconds) return seconds;
-  throw invalid('/min_ttl', `min_ttl must be a whole number of seconds from 0 to ${maxMinTtlSeconds}`);
-}
-
-function prepare(token: ServableToken, client: string, expiresAt: number): PreparedReply {
-  const head = { client, access_token: token.accessToken, token_type: token.tokenType };
-  const { headers, scope, query, cookies, outputs } = token;
-  const tail = { expires_at: new Date(expiresAt).toISOString(), headers, scope, query, cookies, outputs };
-  return {
-    etag: `"${token.generation}"`,
-    beforeExpiresIn: `${JSON.stringify(head).slice(0, -1)},"expires_in":`,
-    afterExpiresIn: `,${JSON.stringify(tail).slice(1)}`,
-  };
-}
-
-/** RFC 9110 13.1.2, weak comparison. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false;
-  return ifNoneMatch.split(',').some((part) => part.trim().replace(/^W\//, '') === etag || part.trim() === '*');
 }

@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '#providers';
+import { type ProviderDefinition, Throttled } from '#providers';
 import type { Random } from '../renewal-policy';
 import type { TokenStore } from '../store/token-store';
 
@@ -27,11 +27,31 @@ export async function takePermit(
   return store.takePermits(`${id}@${originOf(hosts)}`, Math.min(steps.length, requests), { requests, perMs });
 }
 
-/** The hosts alone: authorities that a client trusts say nothing of who is asked. */
+/**
+ * Asks for a token on behalf of nobody yet, under the provider's quota all the same.
+ * @throws Throttled when the quota is used up, or cannot be counted now
+ */
+export async function withinQuota<T>(
+  store: TokenStore,
+  definition: ProviderDefinition,
+  hosts: string,
+  ask: () => Promise<T>,
+): Promise<T> {
+  const waitMs = await takePermit(store, definition, hosts).catch((cause: unknown) => {
+    const message = "the provider's quota cannot be counted while the token store does not answer";
+    throw new Throttled({ message, reached: false, retryAfterSeconds: 1 }, { cause });
+  });
+  if (waitMs === 0) return ask();
+  const message = `the provider's quota of token requests is used up for ${Math.ceil(waitMs / 1_000)} s`;
+  const hint = 'Repeat it then. The quota is shared by all clients of the provider, and stands in its definition.';
+  throw new Throttled({ message, hint, reached: false, retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+}
+
+/** The hosts alone: authorities that a client trusts, and its API, say nothing of who is asked for tokens. */
 export function originOf(hosts: string): string {
   return hosts
     .split(',')
-    .filter((host) => !host.startsWith('ca:'))
+    .filter((host) => !/^(ca|api):/.test(host))
     .join(',');
 }
 

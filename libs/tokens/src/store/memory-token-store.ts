@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '#providers';
 import { attemptsKept, failedAttempt } from './attempts';
+import { endAttempt, type Entry, newEntry } from './memory-entry';
 import { isSame, nextTryInMs, replacementFor } from './same-token';
 import {
   type Attempt,
@@ -16,23 +17,9 @@ import {
   type Overview,
   type QueueEntry,
   type Quota,
+  type RejectionAnswer,
   type TokenStore,
 } from './token-store';
-
-interface Entry extends Omit<Attempts, 'unasked'> {
-  dueAt: number;
-  minimumVersion: number;
-  claim: string;
-  heldUntil: number;
-  notBefore: number;
-  /** Whoever wants it: the minimum interval between two requests. */
-  notAskedBefore: number;
-  /** The last attempt failed, or was held back. */
-  inTrouble: boolean;
-  /** Oldest first. */
-  attempts: Attempt[];
-  token?: NewToken & { generation: string; until: number };
-}
 
 /** The token store of a single process: tokens die with it, and are renewed when it starts again. */
 export class MemoryTokenStore implements TokenStore {
@@ -68,9 +55,24 @@ export class MemoryTokenStore implements TokenStore {
     const { token } = entry;
     if (token && Number(token.generation) > Number(seenGeneration) && token.until > now) return { outcome: 'newer' };
     if (entry.heldUntil > now) return { outcome: 'held', waitMs: entry.heldUntil - now };
-    const interval = restMs > 0 ? entry.notAskedBefore : 0;
-    const rest = Math.max(entry.notBefore, interval, token ? token.until - token.runwayMs + restMs : 0) - now;
+    const rested = token ? token.until - token.runwayMs + restMs : 0;
+    const rest = Math.max(entry.notBefore, entry.notAskedBefore, rested) - now;
+    if (restMs > 0 && rest > 0) return { outcome: 'resting', waitMs: rest };
+    const claim = this.#claim(clientId, entry);
+    return { outcome: 'claimed', claim: { ...claim, ...(entry.failures > 0 && { retry: true }) } };
+  }
+
+  async claimRejected(clientId: string, rejected: string, limitMs: number, take: boolean): Promise<RejectionAnswer> {
+    const now = this.clock.monotonic();
+    const entry = this.#entries.get(clientId);
+    if (entry?.token?.generation !== rejected) return { outcome: 'newer' };
+    if (entry.heldUntil > now) return { outcome: 'held', waitMs: entry.heldUntil - now };
+    const { token, notBefore, notAskedBefore, forcedAt } = entry;
+    const rest =
+      Math.max(notBefore, notAskedBefore, forcedAt + limitMs, token.until - token.runwayMs + minRestMs) - now;
     if (rest > 0) return { outcome: 'resting', waitMs: rest };
+    if (!take) return { outcome: 'free' };
+    Object.assign(entry, { forcedAt: now, rejected });
     const claim = this.#claim(clientId, entry);
     return { outcome: 'claimed', claim: { ...claim, ...(entry.failures > 0 && { retry: true }) } };
   }
@@ -100,7 +102,8 @@ export class MemoryTokenStore implements TokenStore {
     const unforeseen = unplanned !== undefined && (entry.failures > 0 || (entry.token?.until ?? 0) <= now);
     const freshAgain = entry.failures > 0 || !entry.token;
     if (minIntervalMs > 0) entry.notAskedBefore = now + minIntervalMs;
-    const replacement = replacementFor(entry.token, token, now);
+    const rejected = entry.rejected !== undefined && entry.rejected === entry.token?.generation;
+    const replacement = replacementFor(entry.token, token, now, rejected);
     this.#note(entry, {
       at: this.clock.now(),
       outcome: replacement ? 'renewed' : 'kept',
@@ -253,9 +256,7 @@ export class MemoryTokenStore implements TokenStore {
   }
 
   #add(clientId: string, dueAt: number): Entry {
-    const times = { dueAt, heldUntil: 0, notBefore: 0, notAskedBefore: 0 };
-    const state = { minimumVersion: 0, claim: '', failures: 0, refusals: 0, inTrouble: false, attempts: [] };
-    const entry: Entry = { ...times, ...state };
+    const entry = newEntry(dueAt);
     this.#entries.set(clientId, entry);
     return entry;
   }
@@ -279,14 +280,4 @@ export class MemoryTokenStore implements TokenStore {
   #tell(news: News): void {
     for (const listener of this.#listeners) listener(news);
   }
-}
-
-/** An attempt has ended: the claim is free, and what it had to say follows. */
-function endAttempt(entry: Entry): void {
-  entry.heldUntil = 0;
-  entry.notBefore = 0;
-  entry.failures = 0;
-  entry.refusals = 0;
-  entry.inTrouble = false;
-  delete entry.lastFailure;
 }

@@ -34,6 +34,7 @@ export interface ShardKeys {
  * claim, h held until, n not before (on demand), f failures, x refusals, e last failure; and where requests must be some
  * interval apart, a not asked again before, i that interval. History: y the last ten attempts that went well, y0 to y4
  * ten each before them, j which of these is written next, w when the last one was, q the provider's id of its request.
+ * Of a token that the provider no longer takes: z its generation, b when the renewal was claimed that it led to.
  */
 export interface ClientKeys extends ShardKeys {
   client: string;

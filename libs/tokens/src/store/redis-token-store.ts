@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '#providers';
 import type { Redis } from 'ioredis';
-import { attemptsKept, failedAttempt, latestAttempts } from './attempts';
+import { attemptsKept, failedAttempt } from './attempts';
 import { isFull } from '../errors';
 import { connectRedis, type RedisConnection } from './redis-connection';
 import { byShard, channel, clientKeys, permitsKey, shardCount, shardKeys } from './redis-keys';
 import { RedisNews } from './redis-news';
 import { overviewOf } from './redis-overview';
+import { attemptsIn, claimAnswer, historyFields, type Reply, stateIn } from './redis-replies';
 import {
   type Attempt,
   type Attempts,
@@ -24,6 +25,7 @@ import {
   type Overview,
   type QueueEntry,
   type Quota,
+  type RejectionAnswer,
   type TokenStore,
 } from './token-store';
 
@@ -35,6 +37,7 @@ const maxRequestIdBytes = 64;
 const scripts = {
   claimDue: 2,
   claimOne: 3,
+  claimRejected: 3,
   asking: 2,
   commit: 4,
   postpone: 4,
@@ -45,7 +48,7 @@ const scripts = {
   takePermits: 1,
 } as const;
 
-type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<(Buffer | null)[]>;
+type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<Reply>;
 type Scripted = Redis & Record<`${keyof typeof scripts}Buffer`, ScriptCall> & Record<keyof typeof scripts, ScriptCall>;
 
 export interface RedisTokenStoreOptions {
@@ -137,14 +140,15 @@ export class RedisTokenStore implements TokenStore {
 
   async claimOne(clientId: string, seenGeneration = '0', restMs = minRestMs): Promise<ClaimAnswer> {
     const { due, client, generation } = clientKeys(clientId);
-    const [outcome, value, failed] = (
-      await this.#redis.claimOne(due, client, generation, clientId, leaseMs, seenGeneration, restMs, this.clockShiftMs)
-    ).map(String);
-    if (outcome === 'claimed') {
-      return { outcome, claim: { clientId, generation: value!, ...(failed === '1' && { retry: true }) } };
-    }
-    if (outcome === 'newer') return { outcome };
-    return { outcome: outcome as 'held' | 'resting', waitMs: Number(value) };
+    const args = [clientId, leaseMs, seenGeneration, restMs, this.clockShiftMs];
+    return claimAnswer(clientId, await this.#redis.claimOne(due, client, generation, ...args));
+  }
+
+  async claimRejected(clientId: string, rejected: string, limitMs: number, take: boolean): Promise<RejectionAnswer> {
+    const { due, client, generation } = clientKeys(clientId);
+    const args = [clientId, leaseMs, rejected, minRestMs, limitMs, take ? 1 : 0, this.clockShiftMs];
+    const reply = await this.#redis.claimRejected(due, client, generation, ...args);
+    return String(reply[0]) === 'free' ? { outcome: 'free' } : claimAnswer(clientId, reply);
   }
 
   async asking(claim: Claim, minIntervalMs: number): Promise<'go' | 'early' | 'fenced'> {
@@ -192,23 +196,7 @@ export class RedisTokenStore implements TokenStore {
 
   async read(clientId: string): Promise<ClientState> {
     const { due, client, token } = clientKeys(clientId);
-    const [now, dueAt, sealed, rest, generation, version, until, untilByRedis, life, failures, refusals, failure] =
-      await this.#redis.readBuffer(client, due, token, clientId, this.clockShiftMs);
-    const state: ClientState = { failures: Number(failures ?? 0), refusals: Number(refusals ?? 0) };
-    if (dueAt) state.dueInMs = Number(dueAt) - Number(now);
-    if (Number(rest) > 0) state.restMs = Number(rest);
-    if (failure && failure.length > 0) state.lastFailure = JSON.parse(String(failure));
-    if (sealed) {
-      state.token = {
-        generation: String(generation),
-        secretVersion: Number(version),
-        sealed,
-        // Two clocks: whichever of them was moved, the other keeps a dead token from being served.
-        runwayMs: Math.min(Number(untilByRedis) - Number(now), Number(until) - this.#clock.now()),
-        servableLifeMs: Number(life),
-      };
-    }
-    return state;
+    return stateIn(await this.#redis.readBuffer(client, due, token, clientId, this.clockShiftMs), this.#clock.now());
   }
 
   readMany(clientIds: string[]): Promise<ClientState[]> {
@@ -217,16 +205,11 @@ export class RedisTokenStore implements TokenStore {
 
   async attempts(clientId: string): Promise<Attempt[]> {
     const { client, failed } = clientKeys(clientId);
-    const [[requestId, lastAt, next, newest, ...older], failures] = await Promise.all([
-      this.#redis.hmgetBuffer(client, 'q', 'w', 'j', 'y', 'y0', 'y1', 'y2', 'y3', 'y4'),
+    const [history, failures] = await Promise.all([
+      this.#redis.hmgetBuffer(client, ...historyFields),
       this.#redis.lrange(failed, 0, -1),
     ]);
-    const oldest = Number(next ?? 0); // what is written next is what has been there the longest
-    const parts = [...older.slice(oldest), ...older.slice(0, oldest), newest].flatMap((part) => part ?? []);
-    return latestAttempts(
-      { records: Buffer.concat(parts), lastAtSeconds: Number(lastAt ?? 0), requestId: String(requestId ?? '') },
-      failures.map((json) => JSON.parse(json) as Attempt),
-    );
+    return attemptsIn(history, failures);
   }
 
   async enqueue(entries: QueueEntry[]): Promise<number> {

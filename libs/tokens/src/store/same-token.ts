@@ -21,15 +21,21 @@ export function isSame(stored: Stored | undefined, issued: NewToken, now: number
 /**
  * What is to be stored of a token that was just issued, seeing what is in store; undefined when that is kept. `commit-4.lua`
  * does the same in Redis.
+ * @param rejected the provider no longer takes the one in store: it is worth less than any other
  */
-export function replacementFor(stored: Stored | undefined, issued: NewToken, now: number): NewToken | undefined {
+export function replacementFor(
+  stored: Stored | undefined,
+  issued: NewToken,
+  now: number,
+  rejected = false,
+): NewToken | undefined {
   if (!stored) return issued;
   // After a change, which sets the life to 0, whatever comes next replaces what is stored.
   const comparable = stored.until - now <= stored.servableLifeMs && issued.secretVersion <= stored.secretVersion;
   const finish = stored.until + stored.marginMs;
   if (!isSame(stored, issued, now)) {
     const noLater = comparable && stored.until > now && now + issued.runwayMs <= stored.until;
-    return noLater && !issued.endsOthers ? undefined : issued;
+    return noLater && !issued.endsOthers && !rejected ? undefined : issued;
   }
   // It lives up to the end that was told when it came first, whatever is told now. What its client may have of its life
   // can have been less: then it may be served longer. Or its end is sooner than was known.

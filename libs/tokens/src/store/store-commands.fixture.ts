@@ -85,17 +85,21 @@ const claimDue = command('claimDue', fc.tuple(few(1, 2, 64, 64, 64)), (limit) =>
   if (limit === 64) expect(left).toEqual([]);
 });
 
-const claimOne = command('claimOne', fc.tuple(which, few(0, 1, 1)), (i, knows) => async (model, real) => {
-  const client = model.clients.get(real.ids[i!]!)!;
-  const seen = knows ? (client.token?.generation ?? '0') : '0';
-  const [answer, now] = await real.timed((store) => store.claimOne(real.ids[i!]!, seen));
-  expect(client.claimAnswers(seen, now)).toContain(answer.outcome);
-  client.queued = true;
-  if (client.due.from === -Infinity) client.due = now;
-  if (answer.outcome !== 'claimed') return;
-  expect(answer.claim.retry === true).toBe(client.state.failures > 0);
-  granted(model, answer.claim, now);
-});
+const claimOne = command(
+  'claimOne',
+  fc.tuple(which, few(0, 1, 1), few(0, 0, 1)),
+  (i, knows, insists) => async (model, real) => {
+    const client = model.clients.get(real.ids[i!]!)!;
+    const seen = knows ? (client.token?.generation ?? '0') : '0';
+    const [answer, now] = await real.timed((store) => store.claimOne(real.ids[i!]!, seen, ...(insists ? [0] : [])));
+    expect(client.claimAnswers(seen, insists === 1, now)).toContain(answer.outcome);
+    client.queued = true;
+    if (client.due.from === -Infinity) client.due = now;
+    if (answer.outcome !== 'claimed') return;
+    expect(answer.claim.retry === true).toBe(client.state.failures > 0);
+    granted(model, answer.claim, now);
+  },
+);
 
 const race = command('race', fc.tuple(which), (i) => async (model, real) => {
   const id = real.ids[i!]!;

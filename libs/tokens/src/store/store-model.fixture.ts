@@ -60,7 +60,7 @@ export class ClientModel {
   outcomes: string[] = [];
 
   /** The answers to a claim on demand that are right. */
-  claimAnswers(seen: string, now: Span): ClaimAnswer['outcome'][] {
+  claimAnswers(seen: string, insists: boolean, now: Span): ClaimAnswer['outcome'][] {
     const { token } = this;
     const newer = token !== undefined && Number(token.generation) > Number(seen) && isAfter(token.until, now);
     const rest = latest(this.notBefore, token ? later(token.storedAt, minRestMs) : never);
@@ -68,7 +68,7 @@ export class ClientModel {
       [
         [newer, 'newer'],
         [isAfter(this.heldUntil, now), 'held'],
-        [isAfter(rest, now), 'resting'],
+        [!insists && isAfter(rest, now), 'resting'],
       ],
       'claimed',
     );

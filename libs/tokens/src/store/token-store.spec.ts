@@ -189,6 +189,15 @@ describe.each([
     expect((await store.read(id)).lastFailure).toBeUndefined();
   });
 
+  it('lets who insists try again before the next attempt is due, and forgets no failure for that', async () => {
+    const refused = { failures: 2, refusals: 2, lastFailure: { code: 'credentials_refused', message: '401', at: 1 } };
+    await store.postpone(await claimed(), 300_000, refused);
+    expect(await store.claimOne(id)).toMatchObject({ outcome: 'resting' });
+    expect(await store.claimOne(id, undefined, 0)).toMatchObject({ outcome: 'claimed', claim: { retry: true } });
+    expect(await store.read(id)).toMatchObject(refused);
+    expect(await store.claimOne(id, undefined, 0)).toMatchObject({ outcome: 'held' });
+  });
+
   it('does not resurrect a client that was removed in mid-flight', async () => {
     await enqueue();
     const claim = await claimed();

@@ -28,6 +28,12 @@ export type ClaimAnswer =
   /** The last attempt brought nothing and the next is not due yet. */
   | { outcome: 'resting'; waitMs: number };
 
+/** What becomes of the token that a provider no longer takes. */
+export type RejectionAnswer =
+  | ClaimAnswer
+  /** It was only looked at: it can be claimed. */
+  | { outcome: 'free' };
+
 export interface NewToken {
   secretVersion: number;
   sealed: Buffer;
@@ -163,9 +169,17 @@ export interface TokenStore {
   markWhole(): Promise<void>;
   /**
    * @param seenGeneration of the token that the caller has and cannot use, if any
-   * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already
+   * @param restMs how long after a token was stored the next is not asked for; 0 for who has it already, or insists: then
+   *   the rest after an attempt that brought nothing is not kept to either, nor the minimum interval, which `asking` keeps
    */
   claimOne(clientId: string, seenGeneration?: string, restMs?: number): Promise<ClaimAnswer>;
+  /**
+   * Claims a client whose provider no longer takes the token of that generation. `newer`: that token is not stored (any
+   * more). What comes next replaces it, were it to end sooner.
+   * @param limitMs no two renewals are forced so within this time
+   * @param take false: only looks, and says `free` where it could be claimed
+   */
+  claimRejected(clientId: string, generation: string, limitMs: number, take: boolean): Promise<RejectionAnswer>;
   /**
    * Notes that the provider is about to be asked, for a client whose requests must be so far apart: before, since the
    * worker may die with its request sent. `early`: not yet; the claim was given back.

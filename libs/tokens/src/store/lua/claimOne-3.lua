@@ -6,7 +6,7 @@
   ARGV[1] id     client
   ARGV[2] lease  ms
   ARGV[3] seen   generation of the token that the caller has and cannot use, 0 for none
-  ARGV[4] rest   ms after a token was stored during which the next is not asked for; 0 for who has it already
+  ARGV[4] rest   ms after a token was stored during which the next is not asked for; 0 for who has it already, or insists
   ARGV[5] shift  ms added to the clock (tests)
   Returns {'claimed', generation, 1 if the last attempt failed} | {'newer'} a later token is stored, and alive | {'held', ms left} somebody is at it
         | {'resting', ms left} the last attempt brought nothing and the next is not due, or must not be made yet
@@ -25,8 +25,8 @@ local age = now - (tonumber(state[4] or 0) - tonumber(state[5] or 0))
 local rest = math.max(tonumber(state[3] or 0) - now, age >= 0 and ARGV[4] - age or 0)
 if rest > longest_rest then rest = 0 end
 local interval = tonumber(state[6] or 0) - now
-if interval <= tonumber(state[7] or 0) and ARGV[4] ~= '0' then rest = math.max(rest, interval) end
-if rest > 0 then return { 'resting', string.format('%.0f', rest) } end
+if interval <= tonumber(state[7] or 0) then rest = math.max(rest, interval) end
+if rest > 0 and ARGV[4] ~= '0' then return { 'resting', string.format('%.0f', rest) } end
 local generation = math.max(now * 1000, tonumber(redis.call('GET', KEYS[3]) or 0)) + 1
 local text = string.format('%.0f', generation)
 redis.call('SET', KEYS[3], text)

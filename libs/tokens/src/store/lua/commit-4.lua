@@ -33,8 +33,8 @@ local runway, wall, renew_in = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(AR
 local interval = tonumber(ARGV[15])
 -- c claim, m minimum secret version, r serve until (Redis clock), v secret version, f failures, l servable life,
 -- u serve until (committer's clock), k margin, p fingerprint, n not before, y the last attempts that went well, j where
--- they go once they are ten, w when the last one was, seconds
-local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p', 'n', 'y', 'j', 'w')
+-- they go once they are ten, w when the last one was, seconds, z the generation that was rejected, g that of the token
+local state = redis.call('HMGET', KEYS[2], 'c', 'm', 'r', 'v', 'f', 'l', 'u', 'k', 'p', 'n', 'y', 'j', 'w', 'z', 'g')
 if state[1] ~= ARGV[2] then return { 'fenced', 0 } end
 local failed = tonumber(state[5] or 0) > 0
 local news = (failed or not state[3]) and 1 or 0
@@ -51,7 +51,9 @@ local finish, ends = stored + margin, now + runway + ARGV[11]
 local comparable = stored - now <= tonumber(state[6] or 0) and tonumber(ARGV[3]) <= tonumber(state[4] or 0)
 -- The same token, until somewhat after its end: that may be told late. Later still, it did not end as told.
 local same = state[9] and now < finish + 10000 and ARGV[12]:find(' ' .. state[9] .. ' ', 1, true)
-local keep = comparable and stored > now and now + runway <= stored and ARGV[14] == '0'
+-- What the provider no longer takes is worth less than any other token.
+local rejected = state[14] and state[14] == state[15]
+local keep = comparable and stored > now and now + runway <= stored and ARGV[14] == '0' and not rejected
 local cut = 0
 if same then
   -- It lives up to the end that was told when it came first, whatever is told now. What its client may have of its life

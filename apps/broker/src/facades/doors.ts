@@ -1,0 +1,58 @@
+import type { ServableToken, TokenService } from '#tokens';
+import { isName } from '../admin/name';
+import type { Authenticator, Caller, Credentials } from '../auth/authenticator';
+import type { Metrics } from '../ops/metrics';
+import { permitted } from '../tokens/permitted';
+import type { ReadObserver } from '../tokens/token-answer';
+import type { OnlyClient } from './only-client';
+
+/** What the facades lean on. */
+export interface Doors {
+  authenticator: Pick<Authenticator, 'identify'>;
+  tokens: Pick<TokenService, 'peek' | 'get' | 'runwaySeconds'>;
+  onlyClient: Pick<OnlyClient, 'of'>;
+  metrics: Pick<Metrics, 'served'>;
+  reads?: ReadObserver;
+  /** Where the broker is for others, without a slash at the end; absent: where they say that they found it. */
+  publicUrl?: string;
+}
+
+export type ServiceCaller = Caller & { principal: { kind: 'service' } };
+
+/**
+ * The service that presents a key, a certificate or a JWT, with its grant of the client named. `undefined`: nobody, no
+ * service, or another one than was claimed: whoever tries learns no more than that.
+ */
+export async function identifyService(
+  { authenticator }: Pick<Doors, 'authenticator'>,
+  credentials: Credentials,
+  claimed: string | undefined,
+  clientName = '',
+): Promise<ServiceCaller | undefined> {
+  // What cannot be a name is looked for under no name: the key is checked all the same, and nothing found.
+  const caller = await authenticator.identify(credentials, isName(clientName) ? clientName : '');
+  if (!isService(caller) || (claimed !== undefined && caller.principal.name !== claimed)) return undefined;
+  return caller;
+}
+
+/**
+ * The token, for a caller who may have it.
+ * @throws Problem `not_found` or `client_disabled`, TokenUnavailable
+ */
+export async function readToken(
+  { tokens, metrics, reads }: Doors,
+  caller: Caller,
+  client: string,
+): Promise<ServableToken> {
+  const { clientId, service } = permitted(caller, client);
+  const warm = tokens.peek(clientId);
+  const token = warm ?? (await tokens.get(clientId));
+  metrics.served(warm ? 'hit' : 'miss');
+  const { name, keyId } = service;
+  reads?.note({ service: name, keyId, clientId, client, generation: token.generation, at: Date.now() });
+  return token;
+}
+
+function isService(caller: Caller | null): caller is ServiceCaller {
+  return caller?.principal.kind === 'service';
+}

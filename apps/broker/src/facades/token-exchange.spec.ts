@@ -1,0 +1,123 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import type { ServableToken } from '#tokens';
+import { TokenUnavailable } from '#tokens';
+import type { Caller, Credentials } from '../auth/authenticator';
+import { Problem } from '../problem';
+import type { TokenRead } from '../tokens/token-answer';
+import { registerOAuthRoute } from './oauth.route';
+
+const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
+const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const jwt = (service: string) => `e30.${service}.sig`;
+
+/** Takes `e30.{service}.sig` for a JWT of the service, and `key-of-{service}` for its key. */
+async function identify({ authorization = '' }: Credentials, clientName = ''): Promise<Caller | null> {
+  if (authorization.includes('flood')) {
+    throw new Problem('database_unavailable', 'Too much.', { headers: { 'retry-after': '7' } });
+  }
+  const name = /^Bearer (?:e30\.(\w+)\.sig|key-of-(\w+))$/.exec(authorization)?.slice(1).find(Boolean);
+  if (name === undefined || name === 'nobody') return null;
+  const principal: Caller['principal'] =
+    name === 'root' ? { kind: 'admin', keyId: 'k', name, role: 'admin' } : { kind: 'service', keyId: 'k', name };
+  return { principal, ...(clientName === 'eu' && { client: { clientId: 'id-of-eu', enabled: true } }) };
+}
+
+describe('token exchange', () => {
+  let server: FastifyInstance;
+  let url: string;
+  const reads: TokenRead[] = [];
+  const token = { clientId: 'id-of-eu', generation: '7', accessToken: 'T', tokenType: 'Bearer', scope: 'a b' };
+  let get: () => Promise<ServableToken>;
+  beforeAll(async () => {
+    server = fastify();
+    registerOAuthRoute(server, {
+      authenticator: { identify: (credentials, client) => identify(credentials, client) },
+      tokens: { peek: () => undefined, get: () => get(), runwaySeconds: () => 42 },
+      onlyClient: { of: async () => ({ client: 'eu' }) },
+      metrics: { served: () => undefined },
+      reads: { note: (read) => reads.push(read) },
+    });
+    url = await server.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterAll(() => server.close());
+  beforeEach(() => (get = async () => token as never));
+
+  const exchange = async (body: Record<string, string>, headers: Record<string, string> = {}) => {
+    const form = { grant_type, subject_token: jwt('pos'), subject_token_type: type('jwt'), resource: 'eu', ...body };
+    const answer = await fetch(`${url}/oauth/token`, { method: 'POST', body: new URLSearchParams(form), headers });
+    return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.json() };
+  };
+
+  it.each([
+    ['resource', { resource: 'urn:token-broker:client:eu' }],
+    ['audience', { resource: '', audience: 'eu' }],
+    ['scope', { resource: '', scope: 'client:eu' }],
+    ['nothing, where one is granted', { resource: '' }],
+    ['all of them', { audience: 'https://b.example/v1/clients/eu', scope: 'client:eu' }],
+  ])('gives a service the brokered token for a JWT of its own, the client named by %s', async (_, names) => {
+    for (const name of ['jwt', 'access_token', 'id_token']) {
+      expect(await exchange({ ...names, subject_token_type: type(name) })).toMatchObject({
+        status: 200,
+        body: {
+          access_token: 'T',
+          issued_token_type: type('access_token'),
+          token_type: 'Bearer',
+          expires_in: 42,
+          scope: 'a b',
+        },
+      });
+    }
+  });
+
+  it('notes each read', async () => {
+    reads.length = 0;
+    await exchange({});
+    expect(reads).toEqual([
+      { service: 'pos', keyId: 'k', clientId: 'id-of-eu', client: 'eu', generation: '7', at: expect.any(Number) },
+    ]);
+  });
+
+  it('takes the authentication of the same service besides', async () => {
+    const basic = `Basic ${Buffer.from('pos:key-of-pos').toString('base64')}`;
+    expect((await exchange({}, { authorization: basic })).status).toBe(200);
+    expect((await exchange({ client_id: 'pos', client_secret: 'key-of-pos' })).status).toBe(200);
+    expect((await exchange({ client_id: 'pos' })).status).toBe(200);
+  });
+
+  it.each<[string, Record<string, string>, number, string]>([
+    ['no subject_token', { subject_token: '' }, 400, 'invalid_request'],
+    ['no subject_token_type', { subject_token_type: '' }, 400, 'invalid_request'],
+    ['a subject_token_type that is not taken', { subject_token_type: type('saml2') }, 400, 'invalid_request'],
+    ['a JWT that is not valid', { subject_token: jwt('nobody') }, 400, 'invalid_request'],
+    ['a key in place of a JWT', { subject_token: 'key-of-pos' }, 400, 'invalid_request'],
+    ['what an admin has', { subject_token: jwt('root') }, 400, 'invalid_request'],
+    ['another requested_token_type', { requested_token_type: type('jwt') }, 400, 'invalid_request'],
+    ['an actor', { actor_token: jwt('pos'), actor_token_type: type('jwt') }, 400, 'invalid_request'],
+    ['client_id of another service', { client_id: 'other' }, 400, 'invalid_request'],
+    ['key of another service', { client_id: 'other', client_secret: 'key-of-other' }, 400, 'invalid_request'],
+    ['a wrong key besides', { client_id: 'pos', client_secret: 'key-of-other' }, 401, 'invalid_client'],
+    ['a client that is not granted', { resource: 'us' }, 400, 'invalid_target'],
+    ['resource and audience that disagree', { audience: 'us' }, 400, 'invalid_request'],
+  ])('refuses %s', async (_, body, status, error) => {
+    const read = reads.length;
+    expect(await exchange(body)).toMatchObject({ status, body: { error } });
+    expect(reads.length).toBe(read);
+  });
+
+  it('passes on when to come back, whoever says so', async () => {
+    const flood = await exchange({ client_id: 'pos', client_secret: 'flood' });
+    expect(flood).toMatchObject({ status: 503, headers: { 'retry-after': '7' } });
+    get = () => Promise.reject(new TokenUnavailable('renewing', 'not "yet" …', 9));
+    expect(await exchange({})).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '9' },
+      body: { error: 'temporarily_unavailable', error_description: "Not 'yet' ...." },
+    });
+    get = () => Promise.reject(new Error('a secret detail'));
+    const { status, body } = await exchange({});
+    expect({ status, body }).toEqual({
+      status: 500,
+      body: { error: 'server_error', error_description: expect.not.stringContaining('secret detail') },
+    });
+  });
+});

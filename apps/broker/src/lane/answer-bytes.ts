@@ -1,0 +1,149 @@
+import { STATUS_CODES } from 'node:http';
+import type { ServableToken } from '#tokens';
+import type { RequestIds } from '../request-id';
+import { etagOf, type TokenAnswers } from '../tokens/token-answer';
+
+/** An answer that is sent again and again, with what differs each time written into its place. */
+interface Frame {
+  bytes: Buffer;
+  /** Of the `Date` that stands in it. */
+  second: number;
+  /** What stands in it; 304 tells none. */
+  expiresIn?: number;
+  idAt: number;
+  dateAt: number;
+  expiresInAt?: number;
+}
+
+type Headers = Record<string, string>;
+
+/** Answers as Fastify and Node would write them: the same headers, in the same order. */
+export class AnswerBytes {
+  readonly #tokens = new WeakMap<ServableToken, Frame>();
+  readonly #notModified = new WeakMap<ServableToken, Frame>();
+  #second = 0;
+  #date = '';
+
+  constructor(
+    private readonly answers: TokenAnswers,
+    private readonly ids: RequestIds,
+    private readonly keepAliveSeconds: () => number,
+  ) {}
+
+  /**
+   * The token, on a connection that stays open. The bytes are those of the next such answer too: whoever cannot write
+   * them at once calls `letGo`.
+   */
+  token(token: ServableToken, client: string): Buffer {
+    const expiresIn = this.answers.expiresIn(token);
+    const second = this.#now();
+    let frame = this.#tokens.get(token);
+    if (!frame || !this.#bring(frame, second, expiresIn)) {
+      frame = this.#tokenFrame(token, client, second, expiresIn);
+      // With a single live token more of it changes with time.
+      if (!token.singleLive) this.#tokens.set(token, frame);
+    }
+    this.ids.stamp(frame.bytes, frame.idAt);
+    return frame.bytes;
+  }
+
+  /** The same for 304. */
+  notModified(token: ServableToken): Buffer {
+    const second = this.#now();
+    let frame = this.#notModified.get(token);
+    if (!frame || !this.#bring(frame, second)) {
+      const head = this.#head(304, this.ids.next(), this.#tokenHeaders(token));
+      frame = { bytes: exactly(head), second, ...this.#places(head) };
+      this.#notModified.set(token, frame);
+    }
+    this.ids.stamp(frame.bytes, frame.idAt);
+    return frame.bytes;
+  }
+
+  letGo(token: ServableToken): void {
+    this.#tokens.delete(token);
+    this.#notModified.delete(token);
+  }
+
+  /** The token on a connection that is to end, or for a request that brought its own id. */
+  tokenOnce(token: ServableToken, client: string, requestId: string, close: boolean): Buffer {
+    const [before, after] = this.answers.bodyAround(token, client);
+    const body = before + this.answers.expiresIn(token) + after;
+    const headers = { ...this.#tokenHeaders(token), 'content-type': 'application/json; charset=utf-8' };
+    return this.once(200, headers, body, requestId, close);
+  }
+
+  notModifiedOnce(token: ServableToken, requestId: string, close: boolean): Buffer {
+    this.#now();
+    return exactly(this.#head(304, requestId, this.#tokenHeaders(token), undefined, close));
+  }
+
+  once(status: number, headers: Headers, body: string, requestId: string, close: boolean): Buffer {
+    this.#now();
+    return exactly(this.#head(status, requestId, headers, Buffer.byteLength(body), close) + body);
+  }
+
+  #tokenFrame(token: ServableToken, client: string, second: number, expiresIn: number): Frame {
+    const [before, after] = this.answers.bodyAround(token, client);
+    const body = before + expiresIn + after;
+    const headers = { ...this.#tokenHeaders(token), 'content-type': 'application/json; charset=utf-8' };
+    const head = this.#head(200, this.ids.next(), headers, Buffer.byteLength(body));
+    const expiresInAt = head.length + Buffer.byteLength(before);
+    return { bytes: exactly(head + body), second, expiresIn, expiresInAt, ...this.#places(head) };
+  }
+
+  /** Up to date; false: a number has got shorter, and all that comes after it is somewhere else. */
+  #bring(frame: Frame, second: number, expiresIn?: number): boolean {
+    if (frame.expiresIn !== expiresIn) {
+      const digits = String(expiresIn);
+      if (digits.length !== String(frame.expiresIn).length) return false;
+      frame.bytes.write(digits, frame.expiresInAt!, 'latin1');
+      frame.expiresIn = expiresIn!;
+    }
+    if (frame.second !== second) {
+      frame.bytes.write(this.#date, frame.dateAt, 'latin1');
+      frame.second = second;
+    }
+    return true;
+  }
+
+  #tokenHeaders(token: ServableToken): Headers {
+    return { 'cache-control': 'no-store', etag: etagOf(token) };
+  }
+
+  #head(status: number, requestId: string, headers: Headers, contentLength?: number, close = false): string {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const length = contentLength === undefined ? '' : `content-length: ${contentLength}\r\n`;
+    const connection = close
+      ? 'Connection: close\r\n'
+      : `Connection: keep-alive\r\nKeep-Alive: timeout=${this.keepAliveSeconds()}\r\n`;
+    const first = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
+    return `${first}${idHeader}${requestId}\r\n${lines.join('')}${length}${dateHeader}${this.#date}\r\n${connection}\r\n`;
+  }
+
+  #places(head: string): { idAt: number; dateAt: number } {
+    return {
+      idAt: head.indexOf(idHeader) + idHeader.length,
+      dateAt: head.indexOf(dateHeader) + dateHeader.length,
+    };
+  }
+
+  #now(): number {
+    const second = Math.floor(Date.now() / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#date = new Date(second * 1_000).toUTCString();
+    }
+    return second;
+  }
+}
+
+const idHeader = 'x-request-id: ';
+const dateHeader = 'Date: ';
+
+/** Not from Node's pool: what is kept for a token would keep the 8 KB around it. */
+function exactly(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
+}
