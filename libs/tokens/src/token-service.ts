@@ -171,6 +171,11 @@ export class TokenService {
     return withinQuota(this.#store, definition, hosts, ask);
   }
 
+  /** As its renewals know it. @throws CannotOpen, or another error when it cannot be read now */
+  client(clientId: string): Promise<RenewableClient | undefined> {
+    return this.#clients.load(clientId);
+  }
+
   /** Stores a token that was got while the client was registered or changed, so that it is not asked for twice. */
   async admit(client: RenewableClient, issued: IssuedToken): Promise<void> {
     await this.#store.change(client.id, client.secretVersion, leaseMs); // nobody else claims it in this moment
