@@ -6,39 +6,43 @@ import { hasPrograms, type RunningDemo, startDemo } from './harness/demo';
 import { root } from './harness/root';
 
 const run = promisify(execFile);
-const text = readFileSync(join(root, 'docs/how-to/add-an-issuer.md'), 'utf8');
-const fences = [...text.matchAll(/^```(\w*)\n([^]*?)^```$/gm)].map(([, kind, inside]) => ({ kind, inside: inside! }));
-const blocks = (wanted: string): string =>
-  fences.flatMap(({ kind, inside }) => (kind === wanted ? [inside] : [])).join('');
+const pages = ['docs/how-to/add-an-issuer.md', 'docs/how-to/use-what-you-have.md'];
+/** What stands in the page's fences of that kind: `sh` is pasted, what has no kind came back. */
+const blocks = (page: string, wanted: string): string =>
+  [...readFileSync(join(root, page), 'utf8').matchAll(/^```(\w*)\n([^]*?)^```$/gm)]
+    .flatMap(([, kind, inside]) => (kind === wanted ? [inside!] : []))
+    .join('');
 
 /** Without what differs each time: tokens, and where in its life one was served. */
 const timeless = (output: string): string[] =>
   output
     .replace(/eyJ[\w.-]+…?/g, 'eyJ…')
-    .replace(/("expires_\w+": |\[token, |\[hidden, )["\d:.TZ-]+/g, '$1…')
+    .replace(/("expires_\w+": |"ttlSeconds":|\[token, |\[hidden, )["\d:.TZ-]+/g, '$1…')
     .trim()
     .split('\n');
 
-describe('docs/how-to/add-an-issuer.md', () => {
+describe('the how-tos', () => {
   let demo: RunningDemo;
-  let script: string;
+  let script: (page: string) => string;
 
   beforeAll(async () => {
     demo = await startDemo();
-    const key = /demo-[0-9a-f]{20,}/.exec(demo.printed)![0];
-    const { brokerPort, simulatorPort } = demo;
-    script = blocks('sh')
-      .replace('demo-…', key)
-      .replaceAll(':8080', `:${brokerPort}`)
-      .replaceAll(':9000', `:${simulatorPort}`);
+    const { printed, brokerPort, simulatorPort } = demo;
+    const [admin, service] = [/demo-[0-9a-f]{20,}/, /tbk_\w{41}/].map((key) => key.exec(printed)![0]);
+    script = (page) =>
+      blocks(page, 'sh')
+        .replace('demo-…', admin!)
+        .replace('tbk_…', service!)
+        .replaceAll(':8080', `:${brokerPort}`)
+        .replaceAll(':9000', `:${simulatorPort}`);
   }, 60_000);
   afterAll(() => demo.stop());
 
-  (hasPrograms('bash', 'curl', 'jq') ? test : test.skip)(
-    'shows what comes back when its commands are pasted',
-    async () => {
-      const { stdout } = await run('bash', ['-c', script], { cwd: demo.folder });
-      expect(timeless(stdout)).toEqual(timeless(blocks('')));
+  (hasPrograms('bash', 'curl', 'jq') ? test : test.skip).each(pages)(
+    'show what comes back when their commands are pasted: %s',
+    async (page) => {
+      const { stdout } = await run('bash', ['-c', script(page)], { cwd: demo.folder });
+      expect(timeless(stdout)).toEqual(timeless(blocks(page, '')));
     },
   );
 });

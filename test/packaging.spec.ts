@@ -186,7 +186,9 @@ describe('what the image holds is enough', () => {
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const listed = [...readme.matchAll(/`((?:GET|POST|PUT|PATCH|DELETE) \/v1[^`?]*)`/g)].map((match) => match[1]!);
+    const listed = [...readme.matchAll(/`((?:GET|POST|PUT|PATCH|DELETE) \/(?:v\d|oauth|\.well-known)\b[^`?]*)`/g)].map(
+      (match) => match[1]!,
+    );
     expect([...new Set(listed)].sort()).toEqual(routes.sort());
   });
 

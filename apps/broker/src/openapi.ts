@@ -1,6 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { facadePaths, facadeSchemas, facadeSecurity } from './facades/openapi';
 import { problemTypes } from './problem';
+import { proxyRoute } from './proxy/proxy.openapi';
 import { rejectionSchema, rejectionsRoute } from './tokens/rejections.openapi';
 
 const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
@@ -13,7 +15,7 @@ export function serveOpenApi(app: NestFastifyApplication): void {
   });
 }
 
-/** The description of every route: Nest's from its controllers, the token route's by hand. */
+/** The description of every route: Nest's from its controllers, those of the services' doors by hand. */
 export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   const settings = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
@@ -24,12 +26,18 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: tba_… for admins, tbk_… for services.' })
     .build();
   const document = SwaggerModule.createDocument(app, settings);
-  document.paths['/v1/clients/{name}/token'] = { get: tokenRoute };
-  document.paths['/v1/clients/{name}/token/rejections'] = { post: rejectionsRoute };
-  const { schemas } = document.components!;
+  Object.assign(document.paths, {
+    '/v1/clients/{name}/token': { get: tokenRoute },
+    '/v1/clients/{name}/token/rejections': { post: rejectionsRoute },
+    '/proxy/{name}/{path}': proxyRoute,
+    ...facadePaths,
+  });
+  const { schemas, securitySchemes } = document.components!;
   Object.assign(schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema, Rejection: rejectionSchema });
+  Object.assign(schemas!, facadeSchemas);
+  Object.assign(securitySchemes!, facadeSecurity);
   for (const path of Object.values(document.paths)) {
-    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete, path.options, path.head]) {
       if (operation)
         operation.responses['default'] ??= { description: 'A problem (RFC 9457).', content: problemContent };
     }

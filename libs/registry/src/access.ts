@@ -1,5 +1,6 @@
 import type { KeyDigest } from '#vault';
 import type { Database } from './database';
+import { Prisma } from './generated/client';
 
 /** What a presented key's prefix leads to. The key itself is still to be compared with the digest. */
 export interface KeyAccess {
@@ -8,7 +9,7 @@ export interface KeyAccess {
   expiresAt: Date | null;
   revokedAt: Date | null;
   /** Of a service's key. */
-  service: { id: string; name: string } | null;
+  service: string | null;
   /** Of an admin's key. */
   role: Role | null;
   name: string | null;
@@ -22,7 +23,36 @@ export interface ClientAccess {
   enabled: boolean;
 }
 
-interface KeyRow {
+/** A service that there is, and the client that was named with it, if it was granted that. */
+export interface ServiceAccess {
+  client?: ClientAccess;
+}
+
+/** Opaque marks: where one is what it was, nothing of its kind has changed meanwhile. */
+export interface AccessEpoch {
+  /** Of what was found. */
+  found: string;
+  /** Of what was not found: it may have been added. */
+  missing: string;
+  /** Of the prefixes of all keys. */
+  prefixes: string;
+}
+
+/** Answers of one moment, by what was asked for; what there is not is not among them. */
+export interface AccessAnswers<V> {
+  epoch: AccessEpoch;
+  found: Map<string, V>;
+}
+
+interface EpochRow {
+  added: string;
+  changed: string;
+  keys: string;
+  server: string;
+}
+
+interface KeyRow extends EpochRow {
+  prefix: string | null;
   id: string;
   digest: Uint8Array;
   pepper_kid: string;
@@ -30,45 +60,68 @@ interface KeyRow {
   revoked_at: Date | null;
   role: Role | null;
   name: string | null;
-  service_id: string | null;
-  service_name: string | null;
+  service: string | null;
+}
+
+interface GrantRow extends EpochRow {
+  asked: string | null;
   client_id: string | null;
   enabled: boolean | null;
 }
 
-/** The look-ups behind every authenticated request. */
+const counted = Prisma.sql`coalesce(sum(added), 0)::text AS added, coalesce(sum(changed), 0)::text AS changed,
+  coalesce(sum(keys), 0)::text AS keys, pg_postmaster_start_time()::text AS server`;
+
+/** The look-ups behind every authenticated request: each tells in which epoch it was made, all in one snapshot. */
 export class Access {
   constructor(private readonly db: Database) {}
 
-  /**
-   * The key of that prefix and, where a client is named and the key's service was granted it, that client: one query,
-   * since the token route waits for it.
-   */
-  async find(prefix: string, clientName?: string): Promise<{ key: KeyAccess; client?: ClientAccess } | undefined> {
-    const [row] = await this.db.$queryRaw<KeyRow[]>`
-      SELECT k.id, k.digest, k.pepper_kid, k.expires_at, k.revoked_at, k.role, k.name,
-             s.id AS service_id, s.name AS service_name, c.id AS client_id, c.enabled
-      FROM keys k
-      LEFT JOIN services s ON s.id = k.service_id
-      LEFT JOIN clients c ON c.name = ${clientName ?? ''} AND EXISTS (
-        SELECT 1 FROM grants g
-        WHERE g.service_id = k.service_id
-          AND (g.client_id = c.id OR (g.label_key IS NOT NULL AND c.labels ->> g.label_key = g.label_value)))
-      WHERE k.prefix = ${prefix}`;
-    if (!row) return undefined;
-    const { service_id, service_name, client_id } = row;
+  async epoch(): Promise<AccessEpoch> {
+    const rows = await this.db.$queryRaw<EpochRow[]>`
+      SELECT ${counted} FROM access_epoch`;
+    return epochOf(rows);
+  }
+
+  async prefixes(): Promise<{ epoch: AccessEpoch; prefixes: string[] }> {
+    // One text in place of as many rows: there may be 100,000.
+    const rows = await this.db.$queryRaw<(EpochRow & { prefixes: string })[]>`
+      SELECT ${counted}, (SELECT coalesce(string_agg(prefix, ' '), '') FROM keys) AS prefixes
+      FROM access_epoch`;
+    return { epoch: epochOf(rows), prefixes: rows[0]!.prefixes.split(' ') };
+  }
+
+  /** The keys of these prefixes. */
+  async keys(prefixes: string[]): Promise<AccessAnswers<KeyAccess>> {
+    const rows = await this.db.$queryRaw<KeyRow[]>`
+      WITH e AS (SELECT ${counted} FROM access_epoch)
+      SELECT e.*, k.prefix, k.id, k.digest, k.pepper_kid, k.expires_at, k.revoked_at, k.role, k.name, s.name AS service
+      FROM e LEFT JOIN keys k ON k.prefix = ANY(${prefixes}) LEFT JOIN services s ON s.id = k.service_id`;
     return {
-      key: {
-        keyId: row.id,
-        stored: { digest: Buffer.from(row.digest), pepperKid: row.pepper_kid },
-        expiresAt: row.expires_at,
-        revokedAt: row.revoked_at,
-        service: service_id !== null && service_name !== null ? { id: service_id, name: service_name } : null,
-        role: row.role,
-        name: row.name,
-      },
-      ...(client_id !== null && { client: { clientId: client_id, enabled: row.enabled === true } }),
+      epoch: epochOf(rows),
+      found: new Map(rows.flatMap((row) => (row.prefix ? [[row.prefix, keyOf(row)]] : []))),
     };
+  }
+
+  /** @param asked `service client`; where the client is left out, only whether there is that service */
+  async grants(asked: string[]): Promise<AccessAnswers<ServiceAccess>> {
+    const services = asked.map((pair) => pair.slice(0, pair.indexOf(' ')));
+    const clients = asked.map((pair) => pair.slice(pair.indexOf(' ') + 1));
+    const rows = await this.db.$queryRaw<GrantRow[]>`
+      WITH e AS (SELECT ${counted} FROM access_epoch), found AS (
+        SELECT a.service || ' ' || a.client AS asked, c.id AS client_id, c.enabled
+        FROM unnest(${services}::text[], ${clients}::text[]) AS a(service, client)
+        JOIN services s ON s.name = a.service
+        LEFT JOIN clients c ON c.name = a.client AND EXISTS (
+          SELECT 1 FROM grants g
+          WHERE g.service_id = s.id
+            AND (g.client_id = c.id OR (g.label_key IS NOT NULL AND c.labels ->> g.label_key = g.label_value))))
+      SELECT e.*, found.* FROM e LEFT JOIN found ON true`;
+    const found = new Map<string, ServiceAccess>();
+    for (const { asked: pair, client_id, enabled } of rows) {
+      if (pair !== null)
+        found.set(pair, client_id === null ? {} : { client: { clientId: client_id, enabled: enabled === true } });
+    }
+    return { epoch: epochOf(rows), found };
   }
 
   /** Notes the last use of many keys at once. */
@@ -81,4 +134,15 @@ export class Access {
       FROM unnest(${ids}::uuid[], ${times}::timestamptz[]) AS u(id, at)
       WHERE keys.id = u.id AND (keys.last_used_at IS NULL OR keys.last_used_at < u.at)`;
   }
+}
+
+/** A server that was started anew, or took over from another, may have lost what the other had counted. */
+function epochOf([row]: EpochRow[]): AccessEpoch {
+  const { added, changed, keys, server } = row!;
+  return { found: `${server} ${changed}`, missing: `${server} ${changed} ${added}`, prefixes: `${server} ${keys}` };
+}
+
+function keyOf({ id, digest, pepper_kid, expires_at, revoked_at, service, role, name }: KeyRow): KeyAccess {
+  const stored = { digest: Buffer.from(digest), pepperKid: pepper_kid };
+  return { keyId: id, stored, expiresAt: expires_at, revokedAt: revoked_at, service, role, name };
 }

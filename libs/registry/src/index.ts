@@ -1,4 +1,12 @@
-export { Access, type ClientAccess, type KeyAccess, type Role } from './access';
+export {
+  Access,
+  type AccessAnswers,
+  type AccessEpoch,
+  type ClientAccess,
+  type KeyAccess,
+  type Role,
+  type ServiceAccess,
+} from './access';
 export { AdminKeys, bootstrapPrefix } from './admin-keys';
 export { Audit, type By } from './audit';
 export { type ClientRecord, Clients } from './clients';

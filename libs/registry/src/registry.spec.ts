@@ -143,23 +143,28 @@ describe('the registry', () => {
     const granted = await register('granted');
     await services.create('reader', by);
     const { key, prefix, id } = await services.issueKey('reader', null, by);
-    expect((await access.find(prefix, 'granted'))!.client).toBeUndefined();
+    const asked = async (...pairs: string[]) => Object.fromEntries((await access.grants(pairs)).found);
+    expect(await asked('reader granted', 'nobody granted')).toEqual({ 'reader granted': {} });
     const grant = await grants.create('reader', { label: 'team=a' }, by);
-    const found = await access.find(prefix, 'granted');
-    expect(found).toMatchObject({
-      client: { clientId: granted.id, enabled: true },
-      key: { service: { name: 'reader' } },
+    expect(await asked('reader granted', 'reader condition-a', 'reader ')).toEqual({
+      'reader granted': { client: { clientId: granted.id, enabled: true } },
+      'reader condition-a': expect.anything(),
+      'reader ': {},
     });
-    expect(apiKeys.matches(key.reveal(), found!.key.stored)).toBe(true);
+    const stored = (await access.keys([prefix, 'tbk_nonsense'])).found;
+    expect([...stored.keys()]).toEqual([prefix]);
+    expect(stored.get(prefix)).toMatchObject({ service: 'reader' });
+    expect((await access.prefixes()).prefixes).toContain(prefix);
+    expect(apiKeys.matches(key.reveal(), stored.get(prefix)!.stored)).toBe(true);
     await expect(grants.create('reader', { label: 'team=a' }, by)).rejects.toThrow(AlreadyExists);
     await expect(grants.create('nobody', { client: 'granted' }, by)).rejects.toThrow(NotFound);
     await grants.delete(grant.id, by);
     await services.revokeKey('reader', id, by);
     await services.revokeKey('reader', id, by);
-    expect((await access.find(prefix, 'granted'))!.key.revokedAt).not.toBeNull();
+    expect((await access.keys([prefix])).found.get(prefix)!.revokedAt).not.toBeNull();
     expect(await auditRows('service:reader')).toBe(5);
     await services.delete('reader', by);
-    expect(await access.find(prefix)).toBeUndefined();
+    expect((await access.keys([prefix])).found.size).toBe(0);
   });
 
   it('bootstraps one admin key, however many replicas start at once, and again only when none is usable', async () => {
@@ -178,8 +183,8 @@ describe('the registry', () => {
     const rotated = new ApiKeys(KeyRing.parse(newMasterKey('k2')));
     const again = await new AdminKeys(db, rotated).bootstrap(new Secret('chosen-by-the-operator'), null);
     expect(again?.reveal()).toBe('chosen-by-the-operator');
-    const { key } = (await new Access(db).find(bootstrapPrefix))!;
-    expect(rotated.matches('chosen-by-the-operator', key.stored)).toBe(true);
+    const { stored } = (await new Access(db).keys([bootstrapPrefix])).found.get(bootstrapPrefix)!;
+    expect(rotated.matches('chosen-by-the-operator', stored)).toBe(true);
   });
 
   it('tells a database that is gone from a query that is wrong', async () => {

@@ -1,18 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type ApiKeys, keyPrefix } from '#vault';
-import { type Access, bootstrapPrefix, type ClientAccess, type KeyAccess, type Role } from '#registry';
-import { LRUCache } from 'lru-cache';
+import type { Access, ClientAccess } from '#registry';
+import type { ApiKeys } from '#vault';
+import { Epochs } from './epochs';
+import { isJwt, type JwtDoor } from './jwt/jwt-door';
+import { KeyDoor } from './key-door';
+import { type Caller, type Principal, type Proof, Refusal } from './principal';
+import { Lookups, type Remembered } from './remembered';
+import type { Seldom } from './seldom';
 
-/** Who is calling: a service, or an admin with a role. */
-export type Principal =
-  { kind: 'service'; keyId: string; name: string } | { kind: 'admin'; keyId: string; name: string; role: Role };
-
-export interface Caller {
-  principal: Principal;
-  /** The client that was named, if this service was granted it. */
-  client?: ClientAccess;
-}
+export type { Caller, Principal };
 
 /** What a request says of who sends it. */
 export interface Credentials {
@@ -22,80 +18,111 @@ export interface Credentials {
   address: string;
 }
 
-/** A revoked key or a narrowed grant acts within this time. */
-const knownForMs = 1_000;
-/** A database that hangs must not hold up a caller who was known a moment ago. */
-const patienceMs = 250;
-const maxKnown = 100_000;
-/** Keys that there are not: kept apart, so that a flood of them drives out nobody who is known. */
-const maxUnknown = 10_000;
+/** JWTs are long. */
+const maxChars = 8_300;
 
-type Found = NonNullable<Awaited<ReturnType<Access['find']>>>;
+/** A way to show who one is. */
+interface Door {
+  /** `undefined`: it takes a while to say. */
+  now(shown: string): Proof | Refusal | undefined;
+  find(shown: string): Promise<Proof | Refusal>;
+}
 
-interface Entry {
-  /** Absent: there is no such key. */
-  found?: Found;
-  /** Whom it makes of those who show the key: one object as long as it is the same answer. */
-  caller?: Caller;
-  checkedAt: number;
+/** A service and a client that was named with it. */
+class Granted {
+  /** Who asked for it last: the same object as long as it is the same caller. */
+  caller: KnownCaller | undefined;
+
+  constructor(readonly client?: ClientAccess) {}
+}
+
+class KnownCaller implements Caller {
+  readonly principal: Principal;
+
+  constructor(
+    readonly proof: Proof,
+    readonly client: ClientAccess | undefined,
+    private readonly isGranted: () => boolean,
+  ) {
+    this.principal = proof.principal;
+  }
+
+  holds(): boolean {
+    return this.proof.holds() && this.isGranted();
+  }
+}
+
+export interface AuthenticatorParts {
+  access: Access;
+  apiKeys: ApiKeys;
+  /** Absent: no issuer of JWTs is trusted. */
+  jwts?: JwtDoor;
+  seldom: Seldom;
+  monotonic?: () => number;
 }
 
 /**
- * Finds out who presents a key. What the database said is remembered for one second; when it does not answer, what it
- * said last goes on holding, so that a token that is still good is served whatever else is broken.
+ * Finds out who sends a request, and what it may do with the client that it names. What the database said holds as long
+ * as nothing has changed there, which it is asked four times a second; when it does not answer, what it said last goes on
+ * holding, so that a token that is still good is served whatever else is broken.
  */
 export class Authenticator {
-  readonly #known = new LRUCache<string, Entry>({ max: maxKnown });
-  readonly #unknown = new LRUCache<string, Entry>({ max: maxUnknown });
-  readonly #checks = new Map<string, Promise<Entry>>();
+  readonly epochs: Epochs;
+  readonly #keys: KeyDoor;
+  readonly #grants: Lookups<Granted>;
   readonly #uses = new Map<string, Date>();
-  readonly #entries = new WeakMap<Caller, Entry>();
-  /** The database let somebody wait in vain, and has answered nothing since. */
-  #silent = false;
 
-  constructor(
-    private readonly access: Access,
-    private readonly apiKeys: ApiKeys,
-    private readonly monotonic: () => number = () => performance.now(),
-  ) {}
+  constructor(private readonly parts: AuthenticatorParts) {
+    const { access, apiKeys, monotonic } = parts;
+    this.epochs = new Epochs(() => access.epoch(), monotonic);
+    this.#keys = new KeyDoor(access, apiKeys, this.epochs);
+    this.#grants = new Lookups(
+      this.epochs,
+      async (asked) => {
+        const { epoch, found } = await access.grants(asked);
+        return { epoch, found: new Map([...found].map(([pair, { client }]) => [pair, new Granted(client)])) };
+      },
+      ({ client }) => client !== undefined,
+    );
+  }
 
-  /** The caller if it is known at this moment without asking the database; `undefined`: ask `identify`; `null`: nobody. */
-  identifyNow(credentials: Credentials, clientName = ''): Caller | null | undefined {
-    const key = bearerKey(credentials.authorization);
-    if (key === undefined) return null;
-    const entry = this.#entry(lookUpId(key, clientName));
-    if (!entry || !this.#holds(entry)) return undefined;
-    return this.#judge(key, entry);
+  /**
+   * The caller if it is known at this moment without asking the database; `undefined`: ask `identify`; `null`: nobody.
+   * It is the same object again while nothing has changed.
+   */
+  identifyNow({ authorization }: Credentials, clientName = ''): Caller | null | undefined {
+    const shown = bearer(authorization);
+    if (shown === undefined) return null;
+    const proof = this.#door(shown).now(shown);
+    if (proof === undefined) return undefined;
+    if (proof instanceof Refusal) return null;
+    const pair = grantId(proof.principal, clientName);
+    const granted = pair === undefined ? undefined : this.#grants.now(pair);
+    return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
+  }
+
+  /**
+   * @throws when the database does not answer and the caller was not known before; Problem `issuer_unavailable` when nobody
+   *   can say whether a JWT is good
+   */
+  async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
+    const now = this.identifyNow(credentials, clientName);
+    if (now !== undefined) return now;
+    const shown = bearer(credentials.authorization)!;
+    const proof = await this.#door(shown).find(shown);
+    if (proof instanceof Refusal) return null;
+    const pair = grantId(proof.principal, clientName);
+    return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
   }
 
   /**
    * Whether what was said of the caller still holds without asking the database: for who has seen him show the very same
-   * key before, and need not see it judged again. It counts as a use.
+   * credentials before, and need not see them judged again. It counts as a use.
    */
   stillKnown(caller: Caller): boolean {
-    const entry = this.#entries.get(caller);
-    if (!entry?.found || !this.#holds(entry) || isOver(entry.found.key)) return false;
-    this.#use(entry.found.key.keyId);
+    if (!(caller instanceof KnownCaller) || !caller.holds()) return false;
+    this.#note(caller.principal);
     return true;
-  }
-
-  /** @throws when the database does not answer and the key was not seen before */
-  async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
-    const now = this.identifyNow(credentials, clientName);
-    if (now !== undefined) return now;
-    const key = bearerKey(credentials.authorization)!;
-    const id = lookUpId(key, clientName);
-    const before = this.#known.get(id);
-    const checking = this.#checks.get(id) ?? this.#check(id);
-    if (!before) return this.#judge(key, await checking);
-    // While it is silent no known caller waits for it: the check goes on by itself, and its end tells.
-    const answered = checking.catch(() => before);
-    const inTime = this.#silent ? before : await Promise.race([answered, delay(patienceMs)]);
-    if (inTime === undefined) this.#silent = true;
-    const after = inTime ?? before;
-    // No answer: what was known holds for another second.
-    if (after === before) before.checkedAt = this.monotonic();
-    return this.#judge(key, after);
   }
 
   /** When each key was used last, since this was asked before. */
@@ -112,53 +139,44 @@ export class Authenticator {
 
   /** Keys or grants have just been changed in this process: ask the database again before the next answer. */
   doubt(): void {
-    this.#silent = false;
-    this.#unknown.clear();
-    for (const entry of this.#known.values())
-      entry.checkedAt = Math.min(entry.checkedAt, this.monotonic() - knownForMs);
+    this.#keys.doubt();
+    this.#grants.doubt();
   }
 
-  #entry(id: string): Entry | undefined {
-    return this.#known.get(id) ?? this.#unknown.get(id);
+  /**
+   * Asks whether anything has changed, and reads again what is in use then.
+   * @throws when the database does not answer
+   */
+  async refresh(): Promise<void> {
+    const before = this.epochs.epoch?.found;
+    await this.epochs.poll();
+    if (before === this.epochs.epoch?.found) return;
+    await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
   }
 
-  #check(id: string): Promise<Entry> {
-    const [prefix, clientName] = id.split(' ') as [string, string];
-    const check = this.access
-      .find(prefix, clientName)
-      .then((found) => {
-        this.#silent = false;
-        const entry: Entry = { checkedAt: this.monotonic(), ...(found && { found }) };
-        if (found) this.#known.set(id, entry);
-        else {
-          this.#known.delete(id);
-          this.#unknown.set(id, entry);
-        }
-        return entry;
-      })
-      .finally(() => this.#checks.delete(id));
-    this.#checks.set(id, check);
-    return check;
+  #door(shown: string): Door {
+    const { jwts } = this.parts;
+    return jwts && isJwt(shown) ? jwts : this.#keys;
   }
 
-  #holds(entry: Entry): boolean {
-    return this.monotonic() - entry.checkedAt < knownForMs;
-  }
-
-  #judge(key: string, entry: Entry): Caller | null {
-    const { found } = entry;
-    if (!found || !this.apiKeys.matches(key, found.key.stored) || isOver(found.key)) return null;
-    const caller = entry.caller ?? callerOf(found);
-    if (!caller) return null;
-    if (!entry.caller) {
-      entry.caller = caller;
-      this.#entries.set(caller, entry);
+  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller | null {
+    const { principal } = proof;
+    if (granted && !granted.value) {
+      const hint = 'make it with POST /v1/services, or correct what maps callers to services';
+      this.parts.seldom.say('a caller was taken for a service that there is not', { service: principal.name, hint });
+      return null;
     }
-    this.#use(found.key.keyId);
-    return caller;
+    this.#note(principal);
+    if (!granted) return new KnownCaller(proof, undefined, () => true);
+    const value = granted.value!;
+    if (value.caller?.proof !== proof) {
+      value.caller = new KnownCaller(proof, value.client, () => this.#grants.holds(granted));
+    }
+    return value.caller;
   }
 
-  #use(keyId: string): void {
+  #note({ keyId }: Principal): void {
+    if (keyId === undefined) return;
     const used = this.#uses.get(keyId);
     if (used) used.setTime(Date.now());
     else this.#uses.set(keyId, new Date());
@@ -169,31 +187,13 @@ export function credentialsOf({ headers, socket }: Pick<IncomingMessage, 'header
   return { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
 }
 
-function isOver({ revokedAt, expiresAt }: KeyAccess): boolean {
-  return revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= Date.now());
-}
-
-function callerOf({ key, client }: Found): Caller | undefined {
-  const principal = principalOf(key);
-  return principal && { principal, ...(client && { client }) };
-}
-
-function principalOf({ keyId, service, role, name }: KeyAccess): Principal | undefined {
-  if (service) return { kind: 'service', keyId, name: service.name };
-  return role ? { kind: 'admin', keyId, name: name ?? 'unnamed', role } : undefined;
+/** What is asked of the grants, if anything: admins have none, and a key alone says that there is its service. */
+function grantId({ kind, name, keyId }: Principal, clientName: string): string | undefined {
+  return kind === 'admin' || (clientName === '' && keyId !== undefined) ? undefined : `${name} ${clientName}`;
 }
 
 /** RFC 6750 2.1; the scheme is case-insensitive (RFC 9110 11.1). */
-function bearerKey(authorization: string | undefined): string | undefined {
-  if (authorization === undefined || authorization.length > 512) return undefined;
+function bearer(authorization: string | undefined): string | undefined {
+  if (authorization === undefined || authorization.length > maxChars) return undefined;
   return /^bearer +(\S+)$/i.exec(authorization)?.[1];
-}
-
-/**
- * What is looked up for a key. Anything that is not one of our keys can only be the one that an operator chose: one row,
- * whatever client is named, since it opens no token route; so nonsense costs no look-up.
- */
-function lookUpId(key: string, clientName: string): string {
-  const prefix = keyPrefix(key);
-  return prefix === undefined ? `${bootstrapPrefix} ` : `${prefix} ${clientName}`;
 }

@@ -4,15 +4,15 @@ import type { Definitions, GrantedClients, GrantedKind } from '#registry';
 import { CannotOpen } from '#vault';
 import { LRUCache } from 'lru-cache';
 
-/** As long as what is known of a key. */
-const knownForMs = 1_000;
+/** As long as what is known of a key; longer where the look-up takes long, as with a label that many clients carry. */
+const knownForMs = { least: 1_000, most: 30_000, timesItsDuration: 20 };
 /** A database that hangs does not hold up a service that was answered a moment ago. */
 const patienceMs = 250;
 const maxServices = 10_000;
 
 interface Entry {
   kinds: GrantedKind[];
-  checkedAt: number;
+  until: number;
 }
 
 /** Whether a client of this definition comes into question. */
@@ -45,20 +45,23 @@ export class OnlyClient {
 
   async #kinds(service: string): Promise<GrantedKind[]> {
     const before = this.#known.get(service);
-    if (before && this.monotonic() - before.checkedAt < knownForMs) return before.kinds;
+    if (before && this.monotonic() < before.until) return before.kinds;
     const checking = this.#checks.get(service) ?? this.#check(service);
     if (!before) return (await checking).kinds;
     const after = await Promise.race([checking.catch(() => before), delay(patienceMs, before)]);
     // No answer: what was known holds for another second.
-    if (after === before) before.checkedAt = this.monotonic();
+    if (after === before) before.until = this.monotonic() + knownForMs.least;
     return after.kinds;
   }
 
   #check(service: string): Promise<Entry> {
+    const startedAt = this.monotonic();
     const check = this.granted
       .kinds(service)
       .then((kinds) => {
-        const entry = { kinds, checkedAt: this.monotonic() };
+        const now = this.monotonic();
+        const { least, most, timesItsDuration } = knownForMs;
+        const entry = { kinds, until: now + Math.min(most, Math.max(least, (now - startedAt) * timesItsDuration)) };
         this.#known.set(service, entry);
         return entry;
       })

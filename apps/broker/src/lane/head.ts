@@ -11,7 +11,7 @@ export interface TokenHead {
 }
 
 /** Longer ones are left to Node, whose own limit is 16 KB. */
-export const maxHeadBytes = 8 * 1024;
+const maxHeadBytes = 8 * 1024;
 
 const requestLine = /GET \/v1\/clients\/([a-z0-9._-]{1,63})\/token(?:\?min_ttl=(\d{1,6}))? HTTP\/1\.1\r\n/y;
 /** RFC 9110 5.1 and 5.5, without folding, bytes beyond ASCII, or more white space than anybody sends. */

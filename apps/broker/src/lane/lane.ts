@@ -1,8 +1,5 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Logger } from '../logger';
-import type { RequestIds } from '../request-id';
-import type { TokenAnswers } from '../tokens/token-answer';
 import { AnswerBytes } from './answer-bytes';
 import { LaneConnection, type LaneParts } from './lane-connection';
 
@@ -17,19 +14,18 @@ const sweepMs = 1_000;
  */
 export class Lane {
   readonly #connections = new Set<LaneConnection>();
-  #ending = false;
   #closed = false;
 
   constructor(
     private readonly server: Server,
-    { answers, ids, logger }: { answers: TokenAnswers; ids: RequestIds; logger: Logger },
+    { answers, ids, logger, ending }: Pick<LaneParts, 'answers' | 'ids' | 'logger' | 'ending'>,
   ) {
     const listeners = server.listeners('connection');
     const handOver = (socket: Socket): void => {
       for (const listener of listeners) Reflect.apply(listener, server, [socket]);
     };
     const bytes = new AnswerBytes(answers, ids, () => Math.floor(server.keepAliveTimeout / 1_000));
-    const parts: LaneParts = { answers, bytes, ids, logger, handOver, ending: () => this.#ending };
+    const parts: LaneParts = { answers, bytes, ids, logger, handOver, ending: () => this.#closed || ending() };
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
       if (this.#closed) return handOver(socket);
@@ -40,14 +36,9 @@ export class Lane {
     server.once('close', () => clearInterval(sweep));
   }
 
-  /** From now on each answer is the last one of its connection, so that callers come back somewhere else. */
-  end(): void {
-    this.#ending = true;
-  }
-
   /** Closes the connections on which nothing is under way; the others close with their answers. */
   close(): void {
-    this.#ending = this.#closed = true;
+    this.#closed = true;
     for (const connection of this.#connections) connection.closeIfIdle();
   }
 

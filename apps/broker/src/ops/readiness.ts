@@ -45,6 +45,10 @@ export class Readiness {
     this.#shuttingDown = true;
   }
 
+  get shuttingDown(): boolean {
+    return this.#shuttingDown;
+  }
+
   /** Whether somebody asks again and again, who is to be told before the end: has asked, and is not long overdue. */
   get watched(): boolean {
     const times = this.#askedAt;

@@ -13,7 +13,7 @@ const maxMinTtlSeconds = 86_400;
 export interface TokenRead {
   service: string;
   /** Absent where the service showed no key of ours. */
-  keyId?: string;
+  keyId?: string | undefined;
   clientId: string;
   /** The client's name. */
   client: string;
@@ -84,6 +84,21 @@ export class TokenAnswers {
   /** Whether the very same question need not be judged anew. */
   stillAdmitted({ caller }: Admitted): boolean {
     return this.#authenticator.stillKnown(caller);
+  }
+
+  /** The same question again, from who waits for another answer. @throws Problem */
+  async readmit(question: TokenQuestion, admitted: Admitted): Promise<Admitted> {
+    return this.stillAdmitted(admitted) ? admitted : this.admit(question);
+  }
+
+  /** For who waits for the next token. */
+  nextNews({ clientId }: Admitted, withinMs: number): ReturnType<TokenService['nextNews']> {
+    return this.#tokens.nextNews(clientId, withinMs);
+  }
+
+  /** So many wait. */
+  waiting(count: number): void {
+    this.#metrics.waiting(count);
   }
 
   /** The token, if nobody has to be asked for it. */

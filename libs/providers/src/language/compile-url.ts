@@ -39,15 +39,19 @@ export function compileUrl(
     fault('an input of format url can only stand at the start of a url');
   if (compiled.rest.literalText().includes('#')) fault('must not have a fragment');
   if (lead && rest !== '' && !/^[/?]/.test(rest)) fault('what follows the host must begin with "/" or "?"');
+  const answers = where.api ? 'outputs.…' : 'discovery.…';
+  const mustBegin = `must begin with https://, with an input of format url, or with ${answers}`;
   if (!lead) {
-    fault('must begin with https://, with an input of format url, or with discovery.…');
+    fault(mustBegin);
     return { ...compiled, decidedBy: 'definition' };
   }
   const { steps, discovery } = reader.traits(template.references);
   reader.destination(template, where.at, 'the host');
-  const decidedBy = steps.size > 0 ? 'answer' : discovery ? 'discovery' : 'definition';
+  const byOutput = template.references.some(({ path }) => path[0] === 'outputs');
+  const decidedBy = steps.size > 0 || byOutput ? 'answer' : discovery ? 'discovery' : 'definition';
   if (decidedBy === 'answer' && !hosts) {
-    fault('an answer decides the host: list the only ones that it may name with hosts: [...] on the step');
+    const place = where.api ? 'api' : 'the step';
+    fault(`an answer decides the host: list the only ones that it may name with hosts: [...] on ${place}`);
   }
   if (literal) {
     if (literal.includes('@')) fault('must not have a user name');
@@ -59,7 +63,8 @@ export function compileUrl(
     if (template.references.length === 0 && !URL.canParse(literal)) fault('has no host');
   } else {
     const choices = template.alternatives;
-    const fits = ([root, name]: Path) => isUrlInput([root!, name!]) || root === 'discovery' || root === 'steps';
+    const fits = ([root, name]: Path) =>
+      isUrlInput([root!, name!]) || ['discovery', 'steps', 'outputs'].includes(String(root));
     const urls = choices?.literals.every((text) => /^https:\/\/[^/?#@]/.test(text) && URL.canParse(text));
     const parts = template.references.filter(({ path }) => path[0] === 'inputs' && path.length > 2);
     if (parts.length > 0) {
@@ -67,7 +72,7 @@ export function compileUrl(
         `a part of ${parts[0]!.path.slice(0, 2).join('.')} cannot name the host: ask for it as an input of format url`,
       );
     } else if (!choices?.paths.every(fits) || !urls) {
-      fault('must begin with https://, with an input of format url, or with discovery.…');
+      fault(mustBegin);
     }
   }
   return { ...compiled, decidedBy };

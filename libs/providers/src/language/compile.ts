@@ -12,6 +12,7 @@ import type {
 } from './compiled-definition';
 import { compileUrl } from './compile-url';
 import type {
+  ApiSpec,
   AssertionSpec,
   BodySpec,
   Condition,
@@ -76,9 +77,11 @@ class Compiler {
         return 'at' in entry ? reader.read(entry.at, place('token', 'expiry', index, 'at')) : undefined;
       }),
       present: { headers: presented('headers'), query: presented('query'), cookies: presented('cookies') },
+      ...(source.api && { api: this.#api(source.api) }),
       lastAssertions: reader.endStage(),
       secretValues: reader.secretValues,
     };
+    this.#overridable();
     this.#expiry();
     reader.finish();
     // Only now it is known what is read of each answer.
@@ -92,6 +95,32 @@ class Compiler {
       issuer: compileUrl(this.reader, issuer, { ...place('issuer'), inUrl: 'plain' }),
       ca: this.reader.authority(ca, place('ca')),
     };
+  }
+
+  /** Names what a request to it can know long after the token came: inputs, values of them, and the token's outputs. */
+  #api({ base_url, hosts }: ApiSpec): NonNullable<CompiledDefinition['api']> {
+    const { reader } = this;
+    const at: Place = ['api', 'base_url'];
+    const url = compileUrl(reader, base_url, { at, steps: [], inUrl: 'plain', api: true }, hosts);
+    const references = [...url.lead.references, ...url.rest.references];
+    if (reader.traits(references).discovery)
+      reader.fault(at, 'the metadata of the issuer are not at hand when the API is called');
+    reader.destination(url.rest, at, 'where the API is');
+    if (/[?]/.test(url.rest.literalText())) reader.fault(at, 'must not have a query: present.query is for that');
+    return { url, hosts: (hosts ?? []).map((text, i) => this.#host(text, { at: ['api', 'hosts', i], steps: [] })) };
+  }
+
+  /** A request replaces what is there, and nothing that holds the token. */
+  #overridable(): void {
+    const { headers = {}, override = [] } = this.source.present;
+    const texts = new Map(Object.entries(headers).map(([name, text]) => [name.toLowerCase(), String(text)]));
+    for (const [index, name] of override.entries()) {
+      const text = texts.get(name.toLowerCase());
+      const at: Place = ['present', 'override', index];
+      if (text === undefined) this.reader.fault(at, `"${name}" is not one of present.headers`);
+      else if (/\{\{[^}]*\btoken\b/.test(text))
+        this.reader.fault(at, `"${name}" holds the token, which no request can bring`);
+    }
   }
 
   #assertions(): Map<string, CompiledAssertion> {

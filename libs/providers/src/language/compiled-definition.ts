@@ -66,6 +66,7 @@ export interface CompiledDefinition {
   /** Parallel to `definition.token.expiry`; absent where the entry has no template. */
   readonly lives: readonly (Template | undefined)[];
   readonly present: { readonly headers: Fields; readonly query: Fields; readonly cookies: Fields };
+  readonly api?: { readonly url: CompiledUrl; readonly hosts: readonly Template[] };
   /** Assertions that have to be signed before the token is read and presented. */
   readonly lastAssertions: readonly string[];
   /** Names of values that are made from a secret. */

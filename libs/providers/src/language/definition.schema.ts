@@ -12,6 +12,9 @@ const host = { type: 'string', pattern: '^(\\*\\.)?[a-z0-9-]+(\\.[a-z0-9-]+)*(:[
 
 const hostOfInput = { type: 'string', pattern: '^\\{\\{\\s*inputs\\.[a-z][a-z0-9_]{0,63}\\s*\\}\\}$' };
 
+/** What an answer may name. */
+const decidableHosts = { type: 'array', minItems: 1, maxItems: 64, items: { anyOf: [host, hostOfInput] } };
+
 const templates = { type: 'object', maxProperties: 64, additionalProperties: scalar };
 const namedTemplates = { ...templates, propertyNames: { pattern: name } };
 const lists = {
@@ -86,7 +89,7 @@ const step = object(
     id: { type: 'string', pattern: name },
     method: { enum: methods },
     url: template,
-    hosts: { type: 'array', minItems: 1, maxItems: 64, items: { anyOf: [host, hostOfInput] } },
+    hosts: decidableHosts,
     query: lists,
     secrets_in_url: { type: 'boolean' },
     headers: headerTemplates,
@@ -188,7 +191,9 @@ export const definitionSchema = {
         headers: headerTemplates,
         query: templates,
         cookies: { ...templates, propertyNames: { pattern: fieldName } },
+        override: { type: 'array', maxItems: 64, items: { type: 'string', pattern: fieldName, maxLength: 100 } },
       }),
+      api: object({ base_url: template, hosts: decidableHosts }, ['base_url']),
       errors: { type: 'array', maxItems: 64, items: errorRule },
       request_id_header: { type: 'string', pattern: '^[A-Za-z0-9-]{1,100}$' },
       renew: object({

@@ -17,6 +17,8 @@ export interface ProviderDefinition {
   readonly steps?: readonly StepSpec[];
   readonly token: TokenSpec;
   readonly present: PresentSpec;
+  /** Where the API is that the tokens are for. */
+  readonly api?: ApiSpec;
   readonly errors?: readonly ErrorRule[];
   /** Response header with the provider's id for a request. */
   readonly request_id_header?: string;
@@ -126,6 +128,14 @@ export interface PresentSpec {
   readonly headers?: Texts;
   readonly query?: Texts;
   readonly cookies?: Texts;
+  /** Of `headers`, by name: those that a proxied request may bring itself. */
+  readonly override?: readonly string[];
+}
+
+export interface ApiSpec {
+  readonly base_url: string;
+  /** Where the token's outputs name the host: the only ones that they may name. `{{inputs.NAME}}` is the host of that input. */
+  readonly hosts?: readonly string[];
 }
 
 /** Holds when all that it says holds. A path reads the body: `errors[0].code`, `errors[*].code`. */

@@ -16,6 +16,8 @@ export interface Where {
   /** Part of a URL, where secrets are refused or, if the definition insists, warned of. */
   inUrl?: 'plain' | 'secrets';
   presented?: true;
+  /** Says where the API is, when there is a token. */
+  api?: true;
   /** Part of what services get. */
   served?: true;
   isToken?: true;
@@ -198,8 +200,8 @@ export class TemplateReader {
     } else if (root === 'request' || root === 'endpoint' || root === 'method') {
       fault(perRequestSignature);
     } else if (!(
-      where.presented &&
-      ((root === 'token' && path.length === 1) || (root === 'outputs' && path.length === 2))
+      (where.presented && root === 'token' && path.length === 1) ||
+      ((where.presented || where.api) && root === 'outputs' && path.length === 2)
     )) {
       fault(`${named} cannot be named here, ${this.#instead(root, where)}`);
     } else if (root === 'outputs' && !Object.hasOwn(this.source.token.outputs ?? {}, name!)) {
@@ -212,11 +214,12 @@ export class TemplateReader {
   }
 
   /** What can be named in place of what cannot. */
-  #instead(root: unknown, { presented }: Where): string {
+  #instead(root: unknown, { presented, api }: Where): string {
     for (const kind of ['inputs', 'values', 'assertions'] as const) {
       if (Object.hasOwn(this.source[kind] ?? {}, String(root))) return `only as ${kind}.${root}`;
     }
     if (root === 'token' && presented) return 'only as token: it is what token.value of the definition yields';
+    if (api) return 'only inputs.NAME, values.NAME, outputs.NAME';
     const names = 'inputs.NAME, values.NAME, assertions.NAME, steps.ID.…';
     return presented ? `only token, outputs.NAME, ${names}` : `only ${names}, now, uuid, random`;
   }

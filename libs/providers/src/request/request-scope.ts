@@ -53,6 +53,10 @@ export class RequestScope implements Names {
 
   learnToken(token: Secret, outputs: Record<string, string>): void {
     this.#token = token;
+    this.learnOutputs(outputs);
+  }
+
+  learnOutputs(outputs: Readonly<Record<string, string>>): void {
     this.#outputs = new Map(Object.entries(outputs));
   }
 

@@ -70,7 +70,7 @@ export function usualHeaders(response: ResponseKind): Record<string, string> {
 }
 
 /** The hosts that an answer may name in the step's URL. */
-export function hostsOf({ hosts }: CompiledStep, names: Names): string[] {
+export function hostsOf({ hosts }: Pick<CompiledStep, 'hosts'>, names: Names): string[] {
   return hosts.map((template) => {
     const text = template.render(names);
     return URL.canParse(text) ? new URL(text).host : text;

@@ -47,11 +47,11 @@ export async function withinQuota<T>(
   throw new Throttled({ message, hint, reached: false, retryAfterSeconds: Math.ceil(waitMs / 1_000) });
 }
 
-/** The hosts alone: authorities that a client trusts say nothing of who is asked. */
+/** The hosts alone: authorities that a client trusts, and its API, say nothing of who is asked for tokens. */
 export function originOf(hosts: string): string {
   return hosts
     .split(',')
-    .filter((host) => !host.startsWith('ca:'))
+    .filter((host) => !/^(ca|api):/.test(host))
     .join(',');
 }
 

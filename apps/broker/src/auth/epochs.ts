@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AccessEpoch } from '#registry';
+
+/** What a replica knows of keys and grants holds for so long after it was found to be still so. */
+export const holdsMs = 1_000;
+/** A database that hangs must not hold up a caller who was known a moment ago. */
+export const patienceMs = 250;
+/** However many ask for news, the database is asked this seldom. */
+const newsEveryMs = 50;
+
+interface Told {
+  epoch: AccessEpoch;
+  /** It was so then, or later. */
+  asOf: number;
+}
+
+/**
+ * The state of everything that decides over access, as one mark that is asked for four times a second: what was read
+ * under the present mark is known to hold, without being read again.
+ */
+export class Epochs {
+  #now: Told | undefined;
+  #before: Told | undefined;
+  #polling: Promise<void> | undefined;
+  #news: Promise<void> | undefined;
+  #polledAt = -Infinity;
+  #silent = false;
+
+  constructor(
+    private readonly read: () => Promise<AccessEpoch>,
+    readonly monotonic: () => number = () => performance.now(),
+  ) {}
+
+  /** The database errs or lets wait: what it said last goes on holding. */
+  get silent(): boolean {
+    return this.#silent;
+  }
+
+  get epoch(): AccessEpoch | undefined {
+    return this.#now?.epoch;
+  }
+
+  /** Asks now, unless it is being asked. @throws when the database does not answer */
+  poll(): Promise<void> {
+    this.#polling ??= this.#ask().finally(() => (this.#polling = undefined));
+    return this.#polling;
+  }
+
+  /** What is told after this moment: one question for all who want to know. @throws when the database does not answer */
+  news(): Promise<void> {
+    this.#news ??= this.#nextPoll();
+    return this.#news;
+  }
+
+  /** When that mark was last known to be the present one. */
+  confirmedAt(kind: keyof AccessEpoch, mark: string): number {
+    if (this.#now?.epoch[kind] === mark) return this.#now.asOf;
+    return this.#before?.epoch[kind] === mark ? this.#before.asOf : -Infinity;
+  }
+
+  async #nextPoll(): Promise<void> {
+    await this.#polling?.catch(() => undefined);
+    const early = this.#polledAt + newsEveryMs - this.monotonic();
+    if (early > 0) await delay(early);
+    // Who asks from now on may have come after the question was put.
+    this.#news = undefined;
+    return this.poll();
+  }
+
+  async #ask(): Promise<void> {
+    const asOf = this.monotonic();
+    this.#polledAt = asOf;
+    const late = setTimeout(() => (this.#silent = true), patienceMs);
+    try {
+      const epoch = await this.read();
+      if (this.#now && this.#now.epoch.missing !== epoch.missing) this.#before = this.#now;
+      this.#now = { epoch, asOf };
+      this.#silent = false;
+    } catch (error) {
+      this.#silent = true;
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+}
