@@ -16,6 +16,7 @@ import { type KeyRing, Secret } from '#vault';
 import { withFiles } from './config/files';
 import { type JwtIssuer, readJwtIssuers } from './config/jwt-issuers';
 import { readKeyRing } from './config/key-ring';
+import { readProxies } from './config/proxies';
 
 export type RoleName = 'serve' | 'renew';
 
@@ -37,6 +38,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Whose JWTs services may show in place of a key. */
   readonly jwtIssuers: readonly JwtIssuer[];
+  /** Networks of proxies that say whom they speak for. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: string;
   /** Whether every read of a token is written down. */
   readonly auditReads: boolean;
@@ -113,6 +116,9 @@ class Environment {
   })
   ALLOWED_PROVIDER_HOSTS: string[] = [];
 
+  @list
+  TRUSTED_PROXIES: string[] = [];
+
   @IsOptional()
   @IsString()
   JWT_ISSUERS: string | undefined = undefined;
@@ -148,6 +154,7 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   const allowedOrigins = env.ALLOWED_PROVIDER_HOSTS.flatMap((origin) =>
     URL.canParse(origin) ? [new URL(origin).origin] : [],
   );
+  const trustedProxies = readProxies(env.TRUSTED_PROXIES, faults);
   const jwtIssuers = env.JWT_ISSUERS === undefined ? [] : readJwtIssuers(env.JWT_ISSUERS, allowedOrigins, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
@@ -162,6 +169,7 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     roles: new Set(env.ROLES),
     allowedOrigins,
     jwtIssuers,
+    trustedProxies,
     logLevel: env.LOG_LEVEL,
     auditReads: env.AUDIT_READS === 'true',
   });
