@@ -57,6 +57,7 @@ import { RenewalLog } from './ops/renewal-log';
 import { RetentionSchedule } from './ops/retention.schedule';
 import { SummaryController } from './ops/summary.controller';
 import { ProblemFilter } from './problem.filter';
+import { Proxy } from './proxy/proxy';
 import { RenewalSchedule } from './renewal.schedule';
 import type { Storage } from './storage';
 import type { ReadObserver } from './tokens/token-answer';
@@ -75,6 +76,7 @@ export interface Parts {
   reads?: ReadObserver;
   readiness: Readiness;
   renewals: RenewalSchedule;
+  proxy: Proxy;
   keys: KeysSchedule;
   /** Writes what observers still hold: at the end, when no renewal will add to it. */
   flush(): Promise<void>;
@@ -155,6 +157,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const renewals = new RenewalSchedule(tokens, config.roles, logger);
   const recorders = [conditions, breakers, recordedHours] as const;
   const records = new RecordSchedule(...recorders, clients, tokens, authenticator, access, logger);
+  const proxy = new Proxy({ tokens, metrics, allowedOrigins, settings: config.proxy });
   const reads = config.auditReads ? new ReadRecorder({ reads: readAudit, audit, metrics }) : undefined;
   const readSchedule = reads && new ReadSchedule(reads, logger);
   const retention = new RetentionSchedule(new Retention(database), logger);
@@ -183,7 +186,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   };
   const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
   const flush = async () => void (await Promise.all([records.flush(), readSchedule?.flush()]));
-  return { ...parts, onlyClient, ...(reads && { reads }), keys, flush, module };
+  return { ...parts, proxy, onlyClient, ...(reads && { reads }), keys, flush, module };
 }
 
 @Module({})

@@ -40,6 +40,8 @@ export interface Config {
   readonly jwtIssuers: readonly JwtIssuer[];
   /** Networks of proxies that say whom they speak for. */
   readonly trustedProxies: readonly string[];
+  /** Of calls through the proxy. */
+  readonly proxy: { maxBodyBytes: number; timeoutMs: number; maxRequests: number };
   readonly logLevel: string;
   /** Whether every read of a token is written down. */
   readonly auditReads: boolean;
@@ -123,6 +125,23 @@ class Environment {
   @IsString()
   JWT_ISSUERS: string | undefined = undefined;
 
+  @integer
+  @IsInt({ message: 'PROXY_MAX_BODY_BYTES must be a whole number of bytes' })
+  @Min(0, { message: 'PROXY_MAX_BODY_BYTES must be a whole number of bytes' })
+  PROXY_MAX_BODY_BYTES = 25 * 1024 * 1024;
+
+  @integer
+  @IsInt({ message: 'PROXY_TIMEOUT_SECONDS must be 1 to 86400' })
+  @Min(1, { message: 'PROXY_TIMEOUT_SECONDS must be 1 to 86400' })
+  @Max(86_400, { message: 'PROXY_TIMEOUT_SECONDS must be 1 to 86400' })
+  PROXY_TIMEOUT_SECONDS = 300;
+
+  @integer
+  @IsInt({ message: 'PROXY_MAX_REQUESTS must be 1 to 10000' })
+  @Min(1, { message: 'PROXY_MAX_REQUESTS must be 1 to 10000' })
+  @Max(10_000, { message: 'PROXY_MAX_REQUESTS must be 1 to 10000' })
+  PROXY_MAX_REQUESTS = 256;
+
   @IsIn(logLevels, { message: `LOG_LEVEL must be one of ${logLevels.join(', ')}` })
   LOG_LEVEL = 'info';
 
@@ -170,6 +189,11 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     allowedOrigins,
     jwtIssuers,
     trustedProxies,
+    proxy: {
+      maxBodyBytes: env.PROXY_MAX_BODY_BYTES,
+      timeoutMs: env.PROXY_TIMEOUT_SECONDS * 1_000,
+      maxRequests: env.PROXY_MAX_REQUESTS,
+    },
     logLevel: env.LOG_LEVEL,
     auditReads: env.AUDIT_READS === 'true',
   });

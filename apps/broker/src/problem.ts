@@ -63,6 +63,11 @@ export const problemTypes = {
     title: 'It exists already',
     hint: 'Choose another name, or change the one that exists.',
   },
+  api_unknown: {
+    status: 409,
+    title: 'It is not known where the API is',
+    hint: 'Say so in the provider\'s definition ("api"), or move the client to a version that does: PATCH /v1/clients/{name} with provider_version.',
+  },
   body_too_large: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   cannot_open: { status: 409, title: 'What is stored cannot be opened or trusted' },
   client_disabled: {
@@ -107,6 +112,7 @@ export const problemTypes = {
     title: 'The body is not valid JSON',
     hint: 'A provider definition in YAML is sent with "Content-Type: application/yaml".',
   },
+  method_not_allowed: { status: 405, title: 'This method is not allowed here' },
   not_found: { status: 404, title: 'Not found' },
   precondition_required: {
     status: 428,
@@ -128,6 +134,16 @@ export const problemTypes = {
     title: 'The provider answered in a way that its definition does not describe',
   },
   provider_unavailable: { status: 502, title: 'The provider gave no usable answer' },
+  proxy_busy: {
+    status: 503,
+    title: 'Too many calls are under way',
+    hint: 'Repeat it in a moment, or call through another replica.',
+  },
+  request_not_forwarded: {
+    status: 400,
+    title: 'The request cannot be forwarded',
+    hint: 'Write the path as the API documents it, percent-encoded, without "." and "..", encoded slashes or backslashes.',
+  },
   secrets_required: {
     status: 422,
     title: 'The secret inputs must be given again',
@@ -145,6 +161,11 @@ export const problemTypes = {
     title: 'Too many bad attempts',
     hint: 'Correct the key, or whatever else is shown. Good keys are served all the same, from the same address too.',
   },
+  too_many_waiting: {
+    status: 503,
+    title: 'No further request can wait here for the next token',
+    hint: 'Ask without `wait`, or wait at another replica.',
+  },
   unauthenticated: {
     status: 401,
     title: 'A valid key is needed',
@@ -155,6 +176,21 @@ export const problemTypes = {
     status: 415,
     title: 'The body must be JSON',
     hint: 'Send "Content-Type: application/json"; with a provider definition in YAML, "application/yaml".',
+  },
+  upgrade_not_supported: {
+    status: 501,
+    title: 'Upgrades are not supported',
+    hint: 'Get a token from the broker, and open the connection to the API yourself.',
+  },
+  upstream_timeout: {
+    status: 504,
+    title: 'The API did not answer in time',
+    hint: 'Whether it has acted is not known: look before repeating what must not happen twice.',
+  },
+  upstream_unreachable: {
+    status: 502,
+    title: 'The API gave no answer',
+    hint: 'Whether it has acted is not known: look before repeating what must not happen twice.',
   },
   validation_failed: { status: 400, title: 'The request is not well-formed', hint: 'Each fault has a pointer.' },
   version_mismatch: {

@@ -38,6 +38,7 @@ export interface FieldFault {
 /** Every code that the broker's `application/problem+json` may carry: docs/errors.md has a heading for each. */
 export const errorCodes = [
   'already_exists',
+  'api_unknown',
   'body_too_large',
   'cannot_open',
   'client_disabled',
@@ -50,12 +51,15 @@ export const errorCodes = [
   'issuer_unavailable',
   'last_admin_key',
   'malformed_json',
+  'method_not_allowed',
   'not_found',
   'precondition_required',
   'provider_in_use',
   'provider_is_preset',
   'provider_misconfigured',
   'provider_unavailable',
+  'proxy_busy',
+  'request_not_forwarded',
   'secrets_required',
   'stream_unavailable',
   'throttled',
@@ -64,6 +68,9 @@ export const errorCodes = [
   'unauthenticated',
   'unknown_provider',
   'unsupported_media_type',
+  'upgrade_not_supported',
+  'upstream_timeout',
+  'upstream_unreachable',
   'validation_failed',
   'version_mismatch',
 ] as const;
