@@ -26,19 +26,13 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: tba_… for admins, tbk_… for services.' })
     .build();
   const document = SwaggerModule.createDocument(app, settings);
-<<<<<<< HEAD
-  document.paths['/v1/clients/{name}/token'] = { get: tokenRoute };
-  document.paths['/v1/clients/{name}/token/rejections'] = { post: rejectionsRoute };
-  document.paths['/proxy/{name}/{path}'] = proxyRoute;
-  const { schemas } = document.components!;
-=======
   Object.assign(document.paths, {
     '/v1/clients/{name}/token': { get: tokenRoute },
     '/v1/clients/{name}/token/rejections': { post: rejectionsRoute },
+    '/proxy/{name}/{path}': proxyRoute,
     ...facadePaths,
   });
   const { schemas, securitySchemes } = document.components!;
->>>>>>> main
   Object.assign(schemas!, { Problem: problemSchema, ServedToken: servedTokenSchema, Rejection: rejectionSchema });
   Object.assign(schemas!, facadeSchemas);
   Object.assign(securitySchemes!, facadeSecurity);
