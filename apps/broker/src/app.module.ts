@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, Reflector } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
-import { createTokenRequester, loadPresets, systemClock } from '#providers';
+import { createDocumentReader, createTokenRequester, loadPresets, systemClock } from '#providers';
 import {
   Access,
   AdminKeys,
@@ -34,6 +34,8 @@ import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
 import { AccessSchedule } from './auth/access.schedule';
 import { Authenticator } from './auth/authenticator';
+import { JwtDoor } from './auth/jwt/jwt-door';
+import { Seldom } from './auth/seldom';
 import type { Config } from './config';
 import { OnlyClient } from './facades/only-client';
 import type { Logger } from './logger';
@@ -54,6 +56,7 @@ import { RenewalLog } from './ops/renewal-log';
 import { RetentionSchedule } from './ops/retention.schedule';
 import { SummaryController } from './ops/summary.controller';
 import { ProblemFilter } from './problem.filter';
+import { Proxy } from './proxy/proxy';
 import { RenewalSchedule } from './renewal.schedule';
 import type { Storage } from './storage';
 import type { ReadObserver } from './tokens/token-answer';
@@ -72,6 +75,7 @@ export interface Parts {
   reads?: ReadObserver;
   readiness: Readiness;
   renewals: RenewalSchedule;
+  proxy: Proxy;
   keys: KeysSchedule;
   /** Writes what observers still hold: at the end, when no renewal will add to it. */
   flush(): Promise<void>;
@@ -115,7 +119,9 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const events = new Events(database);
   const hours = new RenewalHours(database);
   const readAudit = new ReadAudit(database);
-  const authenticator = new Authenticator(access, apiKeys);
+  const seldom = new Seldom((fields, words) => logger.warn(fields, words));
+  const jwts = new JwtDoor(config.jwtIssuers, createDocumentReader({ allowedOrigins }), seldom);
+  const authenticator = new Authenticator({ access, apiKeys, seldom, ...(config.jwtIssuers.length > 0 && { jwts }) });
   const onlyClient = new OnlyClient(new GrantedClients(database), definitions);
 
   const metrics: Metrics = new Metrics({ providers: [...presets.keys()], clients, tokens: () => tokens });
@@ -146,6 +152,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const renewals = new RenewalSchedule(tokens, config.roles, logger);
   const recorders = [conditions, breakers, recordedHours] as const;
   const records = new RecordSchedule(...recorders, clients, tokens, authenticator, access, logger);
+  const proxy = new Proxy({ tokens, metrics, allowedOrigins, settings: config.proxy });
   const reads = config.auditReads ? new ReadRecorder({ reads: readAudit, audit, metrics }) : undefined;
   const readSchedule = reads && new ReadSchedule(reads, logger);
   const retention = new RetentionSchedule(new Retention(database), logger);
@@ -174,7 +181,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   };
   const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
   const flush = async () => void (await Promise.all([records.flush(), readSchedule?.flush()]));
-  return { ...parts, onlyClient, ...(reads && { reads }), keys, flush, module };
+  return { ...parts, proxy, onlyClient, ...(reads && { reads }), keys, flush, module };
 }
 
 @Module({})

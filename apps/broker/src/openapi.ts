@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { facadePaths, facadeSchemas, facadeSecurity } from './facades/openapi';
 import { problemTypes } from './problem';
+import { proxyRoute } from './proxy/proxy.openapi';
 import { rejectionSchema, rejectionsRoute } from './tokens/rejections.openapi';
 
 const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
@@ -28,6 +29,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   Object.assign(document.paths, {
     '/v1/clients/{name}/token': { get: tokenRoute },
     '/v1/clients/{name}/token/rejections': { post: rejectionsRoute },
+    '/proxy/{name}/{path}': proxyRoute,
     ...facadePaths,
   });
   const { schemas, securitySchemes } = document.components!;
@@ -35,7 +37,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   Object.assign(schemas!, facadeSchemas);
   Object.assign(securitySchemes!, facadeSecurity);
   for (const path of Object.values(document.paths)) {
-    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete, path.options, path.head]) {
       if (operation)
         operation.responses['default'] ??= { description: 'A problem (RFC 9457).', content: problemContent };
     }

@@ -38,6 +38,10 @@ export interface ProblemAnswer {
   ours: boolean;
 }
 
+const othersFault: ReadonlySet<ErrorCode> = new Set([
+  ...(['token_unavailable', 'upstream_timeout', 'upstream_unreachable', 'upgrade_not_supported'] as const),
+]);
+
 /** For those who write answers themselves. */
 export function problemAnswer(error: unknown, requestId: string): ProblemAnswer {
   const { code, detail, more, headers } = answerTo(error);
@@ -47,7 +51,7 @@ export function problemAnswer(error: unknown, requestId: string): ProblemAnswer 
     headers: { 'cache-control': 'no-store', ...headers, 'content-type': 'application/problem+json; charset=utf-8' },
     body: JSON.stringify(body),
     code,
-    ours: body.status >= 500 && code !== 'token_unavailable',
+    ours: body.status >= 500 && !othersFault.has(code),
   };
 }
 

@@ -63,6 +63,11 @@ export const problemTypes = {
     title: 'It exists already',
     hint: 'Choose another name, or change the one that exists.',
   },
+  api_unknown: {
+    status: 409,
+    title: 'It is not known where the API is',
+    hint: 'Say so in the provider\'s definition ("api"), or move the client to a version that does: PATCH /v1/clients/{name} with provider_version.',
+  },
   body_too_large: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   cannot_open: { status: 409, title: 'What is stored cannot be opened or trusted' },
   client_disabled: {
@@ -92,6 +97,11 @@ export const problemTypes = {
     title: 'The inputs do not fit the provider',
     hint: 'Each fault has a pointer into the request body.',
   },
+  issuer_unavailable: {
+    status: 503,
+    title: 'The issuer of the JWT does not show its keys',
+    hint: 'Try again shortly. The log says what keeps its keys from being read.',
+  },
   last_admin_key: {
     status: 409,
     title: 'It is the last usable admin key',
@@ -102,6 +112,7 @@ export const problemTypes = {
     title: 'The body is not valid JSON',
     hint: 'A provider definition in YAML is sent with "Content-Type: application/yaml".',
   },
+  method_not_allowed: { status: 405, title: 'This method is not allowed here' },
   not_found: { status: 404, title: 'Not found' },
   precondition_required: {
     status: 428,
@@ -123,6 +134,16 @@ export const problemTypes = {
     title: 'The provider answered in a way that its definition does not describe',
   },
   provider_unavailable: { status: 502, title: 'The provider gave no usable answer' },
+  proxy_busy: {
+    status: 503,
+    title: 'Too many calls are under way',
+    hint: 'Repeat it in a moment, or call through another replica.',
+  },
+  request_not_forwarded: {
+    status: 400,
+    title: 'The request cannot be forwarded',
+    hint: 'Write the path as the API documents it, percent-encoded, without "." and "..", encoded slashes or backslashes.',
+  },
   secrets_required: {
     status: 422,
     title: 'The secret inputs must be given again',
@@ -135,6 +156,11 @@ export const problemTypes = {
   },
   throttled: { status: 503, title: 'The provider asks to be left alone for a while' },
   token_unavailable: { status: 503, title: 'There is no token that may be served now' },
+  too_many_waiting: {
+    status: 503,
+    title: 'No further request can wait here for the next token',
+    hint: 'Ask without `wait`, or wait at another replica.',
+  },
   unauthenticated: {
     status: 401,
     title: 'A valid key is needed',
@@ -145,6 +171,21 @@ export const problemTypes = {
     status: 415,
     title: 'The body must be JSON',
     hint: 'Send "Content-Type: application/json"; with a provider definition in YAML, "application/yaml".',
+  },
+  upgrade_not_supported: {
+    status: 501,
+    title: 'Upgrades are not supported',
+    hint: 'Get a token from the broker, and open the connection to the API yourself.',
+  },
+  upstream_timeout: {
+    status: 504,
+    title: 'The API did not answer in time',
+    hint: 'Whether it has acted is not known: look before repeating what must not happen twice.',
+  },
+  upstream_unreachable: {
+    status: 502,
+    title: 'The API gave no answer',
+    hint: 'Whether it has acted is not known: look before repeating what must not happen twice.',
   },
   validation_failed: { status: 400, title: 'The request is not well-formed', hint: 'Each fault has a pointer.' },
   version_mismatch: {

@@ -13,6 +13,7 @@ import { type Logger, nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
 import { type FieldFault, Problem } from './problem';
 import { sendProblem } from './problem.filter';
+import { registerProxyRoute } from './proxy/proxy.route';
 import { RequestIds } from './request-id';
 import { TokenAnswers } from './tokens/token-answer';
 import { registerRejectionsRoute } from './tokens/rejections.route';
@@ -54,6 +55,7 @@ function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: Request
   const answers = new TokenAnswers(parts);
   registerTokenRoute(instance, answers);
   registerRejectionsRoute(instance, parts);
+  registerProxyRoute(instance, parts);
   const { publicUrl } = parts.config;
   registerFacades(instance, { ...parts, ...(publicUrl !== undefined && { publicUrl }) });
   const ending = (): boolean => parts.readiness.shuttingDown;

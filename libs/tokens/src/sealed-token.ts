@@ -47,6 +47,7 @@ export function openStored(vault: Vault, clientId: string, stored: StoredToken, 
   return Object.freeze({
     clientId,
     generation: stored.generation,
+    secretVersion: stored.secretVersion,
     accessToken: token,
     tokenType: type,
     ...(scope !== undefined && { scope }),

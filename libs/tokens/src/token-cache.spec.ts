@@ -6,7 +6,7 @@ function tokenOf(generation: string, livesMs: number): ServableToken {
   const [serveUntil, serveUntilMonotonic] = [clock.now() + livesMs, clock.monotonic() + livesMs];
   return {
     ...{ clientId: 'c', generation, accessToken: `token ${generation}`, tokenType: 'Bearer', headers: {} },
-    ...{ serveUntil, serveUntilMonotonic, servableLifeMs: livesMs },
+    ...{ serveUntil, serveUntilMonotonic, servableLifeMs: livesMs, secretVersion: 1 },
   };
 }
 

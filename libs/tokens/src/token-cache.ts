@@ -5,6 +5,8 @@ import { LRUCache } from 'lru-cache';
 export interface ServableToken {
   readonly clientId: string;
   readonly generation: string;
+  /** Of the client's secrets that it was got with. */
+  readonly secretVersion: number;
   /** The token itself: a plain string, since it is on its way out. */
   readonly accessToken: string;
   readonly tokenType: string;

@@ -13,7 +13,7 @@ import type { Random } from './renewal-policy';
 import { type Rejection, Rejections } from './rejections';
 import { Renewer } from './renewer';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
-import { type Reading, TokenReader } from './token-reader';
+import { type NextNews, type Reading, TokenReader } from './token-reader';
 import {
   type Attempt,
   type Claim,
@@ -120,6 +120,11 @@ export class TokenService {
     throw this.#renews ? unavailable(after) : leftToOthers(after);
   }
 
+  /** For who waits for a client's next token: it may be there once something is heard, and has to be looked for. */
+  nextNews(clientId: string, withinMs: number): NextNews {
+    return this.#reader.nextNews(clientId, withinMs);
+  }
+
   /** Whole seconds for which a service may use the token before it has to come back. */
   runwaySeconds(token: ServableToken): number {
     return Math.max(0, Math.floor(toldMs(token, this.#clock) / 1_000));
@@ -164,6 +169,11 @@ export class TokenService {
    */
   tryOut<T>(definition: ProviderDefinition, hosts: string, ask: () => Promise<T>): Promise<T> {
     return withinQuota(this.#store, definition, hosts, ask);
+  }
+
+  /** As its renewals know it. @throws CannotOpen, or another error when it cannot be read now */
+  client(clientId: string): Promise<RenewableClient | undefined> {
+    return this.#clients.load(clientId);
   }
 
   /** Stores a token that was got while the client was registered or changed, so that it is not asked for twice. */

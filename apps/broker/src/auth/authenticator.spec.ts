@@ -2,6 +2,7 @@ import type { Access, AccessEpoch, KeyAccess, ServiceAccess } from '#registry';
 import { ApiKeys, KeyRing, newMasterKey } from '#vault';
 import { forgedKey } from '../../test/forged-key';
 import { Authenticator } from './authenticator';
+import { Seldom } from './seldom';
 
 /** A database that hangs or errs when told to: a real one cannot be made to, to the millisecond. */
 class ScriptedAccess {
@@ -64,7 +65,8 @@ describe('the authenticator', () => {
     access.stored.set(prefix, row);
     access.granted.set('reader eu', { client: { clientId: 'c', enabled: true } });
     access.granted.set('reader us', {});
-    authenticator = new Authenticator(access as unknown as Access, apiKeys, () => now);
+    const seldom = new Seldom(() => undefined);
+    authenticator = new Authenticator({ access: access as unknown as Access, apiKeys, seldom, monotonic: () => now });
   });
   const identify = (client = 'eu') => authenticator.identify(authorization, client);
   const identifyNow = (client = 'eu') => authenticator.identifyNow(authorization, client);

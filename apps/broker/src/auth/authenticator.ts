@@ -2,9 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Access, ClientAccess } from '#registry';
 import type { ApiKeys } from '#vault';
 import { Epochs } from './epochs';
+import { isJwt, type JwtDoor } from './jwt/jwt-door';
 import { KeyDoor } from './key-door';
 import { type Caller, type Principal, type Proof, Refusal } from './principal';
 import { Lookups, type Remembered } from './remembered';
+import type { Seldom } from './seldom';
 
 export type { Caller, Principal };
 
@@ -14,6 +16,16 @@ export interface Credentials {
   authorization: string | undefined;
   /** Of the program at the other end of the connection. */
   address: string;
+}
+
+/** JWTs are long. */
+const maxChars = 8_300;
+
+/** A way to show who one is. */
+interface Door {
+  /** `undefined`: it takes a while to say. */
+  now(shown: string): Proof | Refusal | undefined;
+  find(shown: string): Promise<Proof | Refusal>;
 }
 
 /** A service and a client that was named with it. */
@@ -40,6 +52,15 @@ class KnownCaller implements Caller {
   }
 }
 
+export interface AuthenticatorParts {
+  access: Access;
+  apiKeys: ApiKeys;
+  /** Absent: no issuer of JWTs is trusted. */
+  jwts?: JwtDoor;
+  seldom: Seldom;
+  monotonic?: () => number;
+}
+
 /**
  * Finds out who sends a request, and what it may do with the client that it names. What the database said holds as long
  * as nothing has changed there, which it is asked four times a second; when it does not answer, what it said last goes on
@@ -51,7 +72,8 @@ export class Authenticator {
   readonly #grants: Lookups<Granted>;
   readonly #uses = new Map<string, Date>();
 
-  constructor(access: Access, apiKeys: ApiKeys, monotonic: () => number = () => performance.now()) {
+  constructor(private readonly parts: AuthenticatorParts) {
+    const { access, apiKeys, monotonic } = parts;
     this.epochs = new Epochs(() => access.epoch(), monotonic);
     this.#keys = new KeyDoor(access, apiKeys, this.epochs);
     this.#grants = new Lookups(
@@ -69,9 +91,9 @@ export class Authenticator {
    * It is the same object again while nothing has changed.
    */
   identifyNow({ authorization }: Credentials, clientName = ''): Caller | null | undefined {
-    const key = bearerKey(authorization);
-    if (key === undefined) return null;
-    const proof = this.#keys.now(key);
+    const shown = bearer(authorization);
+    if (shown === undefined) return null;
+    const proof = this.#door(shown).now(shown);
     if (proof === undefined) return undefined;
     if (proof instanceof Refusal) return null;
     const pair = grantId(proof.principal, clientName);
@@ -79,11 +101,15 @@ export class Authenticator {
     return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
   }
 
-  /** @throws when the database does not answer and the key was not seen before */
+  /**
+   * @throws when the database does not answer and the caller was not known before; Problem `issuer_unavailable` when nobody
+   *   can say whether a JWT is good
+   */
   async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
     const now = this.identifyNow(credentials, clientName);
     if (now !== undefined) return now;
-    const proof = await this.#keys.find(bearerKey(credentials.authorization)!);
+    const shown = bearer(credentials.authorization)!;
+    const proof = await this.#door(shown).find(shown);
     if (proof instanceof Refusal) return null;
     const pair = grantId(proof.principal, clientName);
     return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
@@ -128,10 +154,21 @@ export class Authenticator {
     await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
   }
 
-  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller {
-    this.#note(proof.principal);
+  #door(shown: string): Door {
+    const { jwts } = this.parts;
+    return jwts && isJwt(shown) ? jwts : this.#keys;
+  }
+
+  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller | null {
+    const { principal } = proof;
+    if (granted && !granted.value) {
+      const hint = 'make it with POST /v1/services, or correct what maps callers to services';
+      this.parts.seldom.say('a caller was taken for a service that there is not', { service: principal.name, hint });
+      return null;
+    }
+    this.#note(principal);
     if (!granted) return new KnownCaller(proof, undefined, () => true);
-    const { value = new Granted() } = granted;
+    const value = granted.value!;
     if (value.caller?.proof !== proof) {
       value.caller = new KnownCaller(proof, value.client, () => this.#grants.holds(granted));
     }
@@ -151,12 +188,12 @@ export function credentialsOf({ headers, socket }: Pick<IncomingMessage, 'header
 }
 
 /** What is asked of the grants, if anything: admins have none, and a key alone says that there is its service. */
-function grantId(principal: Principal, clientName: string): string | undefined {
-  return principal.kind === 'admin' || clientName === '' ? undefined : `${principal.name} ${clientName}`;
+function grantId({ kind, name, keyId }: Principal, clientName: string): string | undefined {
+  return kind === 'admin' || (clientName === '' && keyId !== undefined) ? undefined : `${name} ${clientName}`;
 }
 
 /** RFC 6750 2.1; the scheme is case-insensitive (RFC 9110 11.1). */
-function bearerKey(authorization: string | undefined): string | undefined {
-  if (authorization === undefined || authorization.length > 512) return undefined;
+function bearer(authorization: string | undefined): string | undefined {
+  if (authorization === undefined || authorization.length > maxChars) return undefined;
   return /^bearer +(\S+)$/i.exec(authorization)?.[1];
 }

@@ -38,6 +38,13 @@ export class Metrics implements TokenEvents {
     buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8],
     registers: [this.registry],
   });
+  readonly #proxied = new Histogram({
+    name: 'tokenbroker_proxy_duration_seconds',
+    help: "From a call's arrival at the proxy to the head of its answer; without one, `unreachable` or `timeout`.",
+    labelNames: ['provider', 'status_class'],
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers: [this.registry],
+  });
   readonly #lag = new Histogram({
     name: 'tokenbroker_renewal_lag_seconds',
     help: 'How late scheduled renewals were claimed.',
@@ -59,6 +66,7 @@ export class Metrics implements TokenEvents {
     ),
     due: this.#gauge('queue_due', 'Clients whose renewal is due now; NaN while the token store does not answer.', []),
     depth: this.#gauge('queue_depth', 'Clients in the renewal queue; NaN while the token store does not answer.', []),
+    waiting: this.#gauge('token_waiters', 'Requests that wait here for the next token (`wait`).', []),
     cache: this.#gauge('cache_entries', 'Tokens in this process.', []),
   };
   readonly #servedBy: Record<Served, Counter.Internal>;
@@ -81,6 +89,7 @@ export class Metrics implements TokenEvents {
       this.#renewals.inc({ provider, outcome: 'renewed', reason: '' }, 0);
       this.#calls.inc({ provider, status: '200' }, 0);
       this.#duration.zero({ provider });
+      this.#proxied.zero({ provider, status_class: '2xx' });
     }
   }
 
@@ -90,6 +99,16 @@ export class Metrics implements TokenEvents {
 
   readsAudited(result: 'written' | 'lost', reads: number): void {
     this.#audited.inc({ result }, reads);
+  }
+
+  /** So many requests wait for the next token. */
+  waiting(count: number): void {
+    this.#gauges.waiting.set(count);
+  }
+
+  /** @param statusClass of the answer, `2xx` and so on; `unreachable` or `timeout` where there was none */
+  proxied(provider: string, statusClass: string, durationMs: number): void {
+    this.#proxied.observe({ provider, status_class: statusClass }, durationMs / 1_000);
   }
 
   providerCalled({ provider, status }: TokenEvent<'providerCalled'>): void {

@@ -1,0 +1,92 @@
+import { METHODS } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isName } from '../admin/name';
+import { type Authenticator, credentialsOf } from '../auth/authenticator';
+import { Problem } from '../problem';
+import { sendProblem } from '../problem.filter';
+import { permitted } from '../tokens/permitted';
+import type { Proxy, ProxyAnswer } from './proxy';
+import { targetOf } from './target';
+
+type ProxyRequest = FastifyRequest<{ Params: { name: string } }>;
+
+/**
+ * `ANY /proxy/{name}/{path…}`: calls the client's API with the client's token. `tokenbroker-origin` in each answer says
+ * whose it is: the API's, or the broker's.
+ */
+export function registerProxyRoute(
+  fastify: FastifyInstance,
+  { authenticator, proxy }: { authenticator: Authenticator; proxy: Proxy },
+): void {
+  void fastify.register(async (scope) => {
+    // Bodies go through as they come.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    scope.setErrorHandler(sendProblem);
+    scope.addHook('onRequest', (_request, reply, done) => {
+      void reply.header('tokenbroker-origin', 'broker');
+      done();
+    });
+    scope.addHook('onClose', () => proxy.close());
+    for (const method of METHODS)
+      if (method !== 'CONNECT' && !scope.supportedMethods.includes(method))
+        scope.addHttpMethod(method, { hasBody: true });
+    for (const path of ['/proxy/:name', '/proxy/:name/*'])
+      scope.route({ method: scope.supportedMethods, url: path, config: { quiet: true }, handler: handle });
+  });
+
+  async function handle(request: ProxyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { name } = request.params;
+    // Paths name customers, and the log is not the place for them.
+    request.params = { name };
+    const caller = await authenticator.identify(credentialsOf(request.raw), isName(name) ? name : '');
+    const { clientId, service } = permitted(caller, name);
+    request.principal = service;
+    refuseWhatIsNoCall(request);
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const call = {
+      clientId,
+      service: service.name,
+      request: request.raw,
+      target: targetOf(request.raw.url!),
+      gone: gone.signal,
+    };
+    const answer = await proxy.forward(call);
+    reply.hijack();
+    await passOn(answer, request, reply);
+    return reply;
+  }
+}
+
+function refuseWhatIsNoCall({ method, headers }: ProxyRequest): void {
+  // An answer to TRACE is the request, with the token in it.
+  if (method === 'TRACE')
+    throw new Problem('method_not_allowed', 'TRACE is not forwarded.', { headers: { allow: 'any but TRACE' } });
+  if (headers.upgrade !== undefined)
+    throw new Problem(
+      'upgrade_not_supported',
+      'The connection cannot be upgraded to another protocol through the proxy.',
+    );
+}
+
+/** The head at once, then the body as fast as the caller takes it; what breaks off there breaks off here. */
+async function passOn(
+  { status, headers, body, end }: ProxyAnswer,
+  request: ProxyRequest,
+  { raw }: FastifyReply,
+): Promise<void> {
+  const named = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'x-request-id');
+  try {
+    raw.writeHead(status, named ? headers : [...headers, 'x-request-id', request.id]);
+    raw.flushHeaders();
+    await pipeline(Readable.from(body, { objectMode: false }), raw);
+  } catch (error) {
+    request.log.info({ err: error }, 'an answer that was passed on broke off');
+    raw.destroy();
+  } finally {
+    end();
+  }
+}
