@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Bench, claimedOf, clusterBench, eachWithItsClient, stores, token } from './stores.fixture';
 import { leaseMs, minRestMs, type TokenStore } from './token-store';
 
