@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Access, AccessEpoch, KeyAccess, ServiceAccess } from '#registry';
 import { ApiKeys, KeyRing, newMasterKey } from '#vault';
 import { forgedKey } from '../../test/forged-key';
@@ -68,7 +69,7 @@ describe('the authenticator', () => {
     access.stored.set(prefix, row);
     access.granted.set('reader eu', { client: { clientId: 'c', enabled: true } });
     access.granted.set('reader us', {});
-    const [seldom, proxies] = [new Seldom(() => undefined), new Proxies([])];
+    const [seldom, proxies] = [new Seldom(() => undefined), new Proxies(['10.0.0.0/8'])];
     authenticator = new Authenticator({
       access: access as unknown as Access,
       apiKeys,
@@ -196,6 +197,34 @@ describe('the authenticator', () => {
     expect(await identify()).toMatchObject({ principal: { name: 'reader' } });
   });
 
+  it('does not take back what it was told last, when the database goes away after a revocation', async () => {
+    const before = (await identify())!;
+    expect(authenticator.stillKnown(before)).toBe(true);
+    access.stored.get(prefix)!.revokedAt = new Date();
+    access.change();
+    await authenticator.refresh();
+    now += 1_100;
+    expect(await identify()).toBeNull();
+    expect(authenticator.stillKnown(before)).toBe(false);
+    access.answer = errs;
+    await authenticator.refresh().catch(() => undefined);
+    expect(authenticator.stillKnown(before)).toBe(false);
+    expect(await identify()).toBeNull();
+  });
+
+  it('does not take back a grant either, when the database goes away after it was narrowed', async () => {
+    const before = (await identify())!;
+    expect(authenticator.stillKnown(before)).toBe(true);
+    access.granted.delete('reader eu');
+    access.change();
+    await authenticator.refresh();
+    now += 1_100;
+    expect((await identify())!.client).toBeUndefined();
+    access.answer = errs;
+    await authenticator.refresh().catch(() => undefined);
+    expect(authenticator.stillKnown(before)).toBe(false);
+  });
+
   it('asks again at once after a change in this process, and forgets nobody over it', async () => {
     await identify();
     authenticator.doubt();
@@ -249,6 +278,18 @@ describe('the authenticator', () => {
     expect(authenticator.stillKnown(known)).toBe(false);
     expect(identifyNow()).toBeNull();
     clock.mockRestore();
+  });
+
+  it('cuts no connection of a trusted proxy, however many late answers wait: others come on it', async () => {
+    const bad = (address: string) => ({ authorization: 'Bearer bad', address, socket: new Socket() });
+    const [direct, proxied] = [bad('192.0.2.1'), bad('10.0.0.1')];
+    for (const from of [direct, proxied]) for (let i = 0; i < 100; i++) await authenticator.identify(from);
+    for (let i = 0; i < 1_000; i++) void authenticator.identify(direct).catch(() => undefined);
+    await soon();
+    await expect(authenticator.identify(proxied)).rejects.toMatchObject({ code: 'too_many_requests' });
+    expect(proxied.socket.destroyed).toBe(false);
+    await expect(authenticator.identify(direct)).rejects.toMatchObject({ code: 'too_many_requests' });
+    expect(direct.socket.destroyed).toBe(true);
   });
 
   it('keeps the last use of keys until it is written down', async () => {

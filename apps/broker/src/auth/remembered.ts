@@ -20,6 +20,8 @@ export interface Remembered<V> {
   /** How often everything had been doubted when it was read. */
   doubts: number;
   used: boolean;
+  /** It was read again, or forgotten: whoever still has it must not go by it. */
+  isOver: boolean;
 }
 
 interface Gathered {
@@ -32,8 +34,8 @@ interface Gathered {
  * not answer, what it said last goes on holding. Many look-ups at once are one query.
  */
 export class Lookups<V extends object> {
-  readonly #found = new LRUCache<string, Remembered<V>>({ max: maxFound });
-  readonly #missing = new LRUCache<string, Remembered<V>>({ max: maxMissing });
+  readonly #found = new LRUCache<string, Remembered<V>>({ max: maxFound, dispose: end });
+  readonly #missing = new LRUCache<string, Remembered<V>>({ max: maxMissing, dispose: end });
   readonly #reading = new Map<string, Promise<Remembered<V>>>();
   #gathered: Gathered | undefined;
   #doubts = 0;
@@ -56,7 +58,7 @@ export class Lookups<V extends object> {
   /** Whether it is still known to be so. */
   holds(known: Remembered<V>): boolean {
     known.used = true;
-    if (known.doubts !== this.#doubts) return false;
+    if (known.isOver || known.doubts !== this.#doubts) return false;
     const now = this.epochs.monotonic();
     if (now < known.holdsUntil) return true;
     known.holdsUntil = this.epochs.confirmedAt(known.kind, known.mark) + holdsMs;
@@ -68,12 +70,13 @@ export class Lookups<V extends object> {
     const before = this.#known(id);
     if (!before) return this.#readAgain(id);
     if (this.holds(before)) return before;
-    const answered = this.#confirm(id, before).catch(() => before);
+    const last = (): Remembered<V> => this.#known(id) ?? before;
+    const answered = this.#confirm(id, before).catch(last);
     // While the database is silent no known caller waits for it: the question stays put, and its end tells.
     const silent = this.#silent || this.epochs.silent;
     const inTime = silent ? before : await Promise.race([answered, delay(patienceMs, undefined, { ref: false })]);
     if (inTime === undefined) this.#silent = true;
-    const after = inTime ?? before;
+    const after = inTime ?? last();
     if (after === before) {
       before.holdsUntil = Math.max(before.holdsUntil, this.epochs.monotonic() + holdsMs);
       before.doubts = this.#doubts;
@@ -156,10 +159,15 @@ export class Lookups<V extends object> {
     for (const id of ids) {
       const value = found.get(id);
       const kind = value && this.isWhole(value) ? 'found' : 'missing';
-      const answer = { kind, mark: epoch[kind], holdsUntil, doubts, used: false, ...(value && { value }) } as const;
+      const state = { holdsUntil, doubts, used: false, isOver: false };
+      const answer = { kind, mark: epoch[kind], ...state, ...(value && { value }) } as const;
       const [to, from] = kind === 'found' ? [this.#found, this.#missing] : [this.#missing, this.#found];
       from.delete(id);
       to.set(id, answer);
     }
   }
+}
+
+function end(known: Remembered<object>): void {
+  known.isOver = true;
 }
