@@ -39,7 +39,7 @@ describe('a call through the proxy', () => {
 
   it('has its headers passed on byte for byte, both ways', async () => {
     const bytes = Buffer.from('café').toString('latin1');
-    room.upstream = (request, response) =>
+    room.upstream = (request) =>
       void request.socket.end(
         `HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Name: ${request.headers['x-name'] as string}\r\n\r\n`,
         'latin1',
