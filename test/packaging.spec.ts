@@ -53,7 +53,7 @@ const services = (parse(read('docker-compose.yml'), { merge: true }) as { servic
 /** The variables that apps/broker/src/config.ts knows: the fields of its Environment, and `_FILE` for each secret. */
 const configSource = read('apps/broker/src/config.ts');
 const fields = [...configSource.matchAll(/^ {2}([A-Z][A-Z_]+)(?:\?:|:| =)/gm)].map((match) => match[1]!);
-const secrets = /const secrets = \[(.*?)\]/s.exec(configSource)![1]!.match(/[A-Z_]{2,}/g)!;
+const secrets = /const files = \[(.*?)\]/s.exec(configSource)![1]!.match(/[A-Z_]{2,}/g)!;
 const known = [...fields, ...secrets.map((name) => `${name}_FILE`)];
 
 describe('the Dockerfile', () => {
