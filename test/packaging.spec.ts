@@ -22,10 +22,11 @@ interface ComposeService {
 const run = promisify(execFile);
 const root = join(__dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const markdown = ['.', 'docs', 'docs/decisions', 'docs/how-to', 'docs/reference', 'apps/simulator'].flatMap((folder) =>
-  readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name)),
+const markdown = ['.', 'docs', 'docs/decisions', 'docs/how-to', 'docs/reference', 'apps/simulator', 'libs/sdk'].flatMap(
+  (folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
 );
 const prose = (path: string): string => read(path).replace(/^```[^]*?^```/gm, '');
 const readme = read('README.md');
