@@ -35,6 +35,7 @@ import { AccessGuard } from './auth/access.guard';
 import { AccessSchedule } from './auth/access.schedule';
 import { Authenticator } from './auth/authenticator';
 import { JwtDoor } from './auth/jwt/jwt-door';
+import { Proxies } from './auth/proxies';
 import { Seldom } from './auth/seldom';
 import type { Config } from './config';
 import { OnlyClient } from './facades/only-client';
@@ -121,7 +122,11 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const readAudit = new ReadAudit(database);
   const seldom = new Seldom((fields, words) => logger.warn(fields, words));
   const jwts = new JwtDoor(config.jwtIssuers, createDocumentReader({ allowedOrigins }), seldom);
-  const authenticator = new Authenticator({ access, apiKeys, seldom, ...(config.jwtIssuers.length > 0 && { jwts }) });
+  const authenticator = new Authenticator({
+    ...{ access, apiKeys, seldom, proxies: new Proxies(config.trustedProxies) },
+    ...(config.jwtIssuers.length > 0 && { jwts }),
+    refused: (reason) => metrics.refused(reason),
+  });
   const onlyClient = new OnlyClient(new GrantedClients(database), definitions);
 
   const metrics: Metrics = new Metrics({ providers: [...presets.keys()], clients, tokens: () => tokens });

@@ -16,6 +16,7 @@ import { type KeyRing, Secret } from '#vault';
 import { withFiles } from './config/files';
 import { type JwtIssuer, readJwtIssuers } from './config/jwt-issuers';
 import { readKeyRing } from './config/key-ring';
+import { readProxies } from './config/proxies';
 
 export type RoleName = 'serve' | 'renew';
 
@@ -37,6 +38,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Whose JWTs services may show in place of a key. */
   readonly jwtIssuers: readonly JwtIssuer[];
+  /** Networks of proxies that say whom they speak for. */
+  readonly trustedProxies: readonly string[];
   /** Of calls through the proxy. */
   readonly proxy: { maxBodyBytes: number; timeoutMs: number; maxRequests: number };
   readonly logLevel: string;
@@ -115,6 +118,9 @@ class Environment {
   })
   ALLOWED_PROVIDER_HOSTS: string[] = [];
 
+  @list
+  TRUSTED_PROXIES: string[] = [];
+
   @IsOptional()
   @IsString()
   JWT_ISSUERS: string | undefined = undefined;
@@ -167,6 +173,7 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   const allowedOrigins = env.ALLOWED_PROVIDER_HOSTS.flatMap((origin) =>
     URL.canParse(origin) ? [new URL(origin).origin] : [],
   );
+  const trustedProxies = readProxies(env.TRUSTED_PROXIES, faults);
   const jwtIssuers = env.JWT_ISSUERS === undefined ? [] : readJwtIssuers(env.JWT_ISSUERS, allowedOrigins, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
@@ -181,6 +188,7 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     roles: new Set(env.ROLES),
     allowedOrigins,
     jwtIssuers,
+    trustedProxies,
     proxy: {
       maxBodyBytes: env.PROXY_MAX_BODY_BYTES,
       timeoutMs: env.PROXY_TIMEOUT_SECONDS * 1_000,

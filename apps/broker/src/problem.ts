@@ -156,6 +156,11 @@ export const problemTypes = {
   },
   throttled: { status: 503, title: 'The provider asks to be left alone for a while' },
   token_unavailable: { status: 503, title: 'There is no token that may be served now' },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many bad attempts',
+    hint: 'Correct the key, or whatever else is shown. Good keys are served all the same, from the same address too.',
+  },
   too_many_waiting: {
     status: 503,
     title: 'No further request can wait here for the next token',

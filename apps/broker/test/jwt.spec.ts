@@ -85,9 +85,13 @@ describe('a service that shows a JWT in place of a key', () => {
   it('is nobody where there is no such service, and the log says what to do', async () => {
     const jwt = await serviceAccountToken({ sub: 'system:serviceaccount:shop:unheard-of' });
     expect(await fleet.token('eu', jwt)).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
-    const line = fleet.brokers[0]!.output()
-      .split('\n')
-      .find((one) => one.includes('unheard-of'));
+    const line = await until(
+      async () =>
+        fleet.brokers[0]!.output()
+          .split('\n')
+          .find((one) => one.includes('unheard-of')),
+      (found) => found !== undefined,
+    );
     expect(JSON.parse(line!)).toMatchObject({
       level: 40,
       service: 'unheard-of',

@@ -64,6 +64,7 @@ export const errorCodes = [
   'stream_unavailable',
   'throttled',
   'token_unavailable',
+  'too_many_requests',
   'unauthenticated',
   'unknown_provider',
   'unsupported_media_type',

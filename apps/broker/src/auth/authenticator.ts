@@ -1,23 +1,18 @@
-import type { IncomingMessage } from 'node:http';
 import type { Access, ClientAccess } from '#registry';
 import type { ApiKeys } from '#vault';
+import { type Credentials, credentialsOf } from './credentials';
 import { Epochs } from './epochs';
+import { Flood } from './flood';
 import { isJwt, type JwtDoor } from './jwt/jwt-door';
 import { KeyDoor } from './key-door';
-import { type Caller, type Principal, type Proof, Refusal } from './principal';
+import { type Caller, type Principal, type Proof, Refusal, type RefusalReason } from './principal';
+import type { Proxies } from './proxies';
 import { Lookups, type Remembered } from './remembered';
 import type { Seldom } from './seldom';
 
-export type { Caller, Principal };
+export { type Caller, type Credentials, credentialsOf, type Principal };
 
-/** What a request says of who sends it. */
-export interface Credentials {
-  /** The header, as it came. */
-  authorization: string | undefined;
-  /** Of the program at the other end of the connection. */
-  address: string;
-}
-
+const nothingShown = new Refusal('missing');
 /** JWTs are long. */
 const maxChars = 8_300;
 
@@ -57,7 +52,10 @@ export interface AuthenticatorParts {
   apiKeys: ApiKeys;
   /** Absent: no issuer of JWTs is trusted. */
   jwts?: JwtDoor;
+  proxies: Proxies;
   seldom: Seldom;
+  /** Hears of each request that is nobody's. */
+  refused?: (reason: RefusalReason) => void;
   monotonic?: () => number;
 }
 
@@ -70,10 +68,12 @@ export class Authenticator {
   readonly epochs: Epochs;
   readonly #keys: KeyDoor;
   readonly #grants: Lookups<Granted>;
+  readonly #flood: Flood;
   readonly #uses = new Map<string, Date>();
 
   constructor(private readonly parts: AuthenticatorParts) {
     const { access, apiKeys, monotonic } = parts;
+    this.#flood = new Flood(monotonic);
     this.epochs = new Epochs(() => access.epoch(), monotonic);
     this.#keys = new KeyDoor(access, apiKeys, this.epochs);
     this.#grants = new Lookups(
@@ -90,29 +90,24 @@ export class Authenticator {
    * The caller if it is known at this moment without asking the database; `undefined`: ask `identify`; `null`: nobody.
    * It is the same object again while nothing has changed.
    */
-  identifyNow({ authorization }: Credentials, clientName = ''): Caller | null | undefined {
-    const shown = bearer(authorization);
-    if (shown === undefined) return null;
-    const proof = this.#door(shown).now(shown);
-    if (proof === undefined) return undefined;
-    if (proof instanceof Refusal) return null;
-    const pair = grantId(proof.principal, clientName);
-    const granted = pair === undefined ? undefined : this.#grants.now(pair);
-    return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
+  identifyNow(credentials: Credentials, clientName = ''): Caller | null | undefined {
+    const found = this.#findNow(credentials.authorization, clientName);
+    if (!(found instanceof Refusal)) return found;
+    // Who sends too many bad keys is answered late, which takes `identify`.
+    return this.#isAnswered(found, credentials) ? null : undefined;
   }
 
   /**
    * @throws when the database does not answer and the caller was not known before; Problem `issuer_unavailable` when nobody
-   *   can say whether a JWT is good
+   *   can say whether a JWT is good, `too_many_requests` after too many bad attempts
    */
   async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
-    const now = this.identifyNow(credentials, clientName);
-    if (now !== undefined) return now;
-    const shown = bearer(credentials.authorization)!;
-    const proof = await this.#door(shown).find(shown);
-    if (proof instanceof Refusal) return null;
-    const pair = grantId(proof.principal, clientName);
-    return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
+    const { authorization } = credentials;
+    const found = this.#findNow(authorization, clientName) ?? (await this.#find(authorization!, clientName));
+    if (!(found instanceof Refusal)) return found;
+    if (this.#isAnswered(found, credentials)) return null;
+    this.parts.refused?.('throttled');
+    throw await this.#flood.late(credentials.socket);
   }
 
   /**
@@ -154,17 +149,44 @@ export class Authenticator {
     await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
   }
 
+  #findNow(authorization: string | undefined, clientName: string): Caller | Refusal | undefined {
+    if (authorization === undefined) return nothingShown;
+    const shown = bearer(authorization);
+    if (shown === undefined) return new Refusal('malformed');
+    const proof = this.#door(shown).now(shown);
+    if (!proof || proof instanceof Refusal) return proof;
+    const pair = grantId(proof.principal, clientName);
+    const granted = pair === undefined ? undefined : this.#grants.now(pair);
+    return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
+  }
+
+  async #find(authorization: string, clientName: string): Promise<Caller | Refusal> {
+    const shown = bearer(authorization)!;
+    const proof = await this.#door(shown).find(shown);
+    if (proof instanceof Refusal) return proof;
+    const pair = grantId(proof.principal, clientName);
+    return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
+  }
+
   #door(shown: string): Door {
     const { jwts } = this.parts;
     return jwts && isJwt(shown) ? jwts : this.#keys;
   }
 
-  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller | null {
+  /** Whether a refusal is told at once. One without any credentials is no attempt. */
+  #isAnswered({ reason, prefix }: Refusal, { address, forwardedFor }: Credentials): boolean {
+    const { proxies, refused } = this.parts;
+    if (reason !== 'missing' && !this.#flood.allows(proxies.origin(address, forwardedFor), prefix)) return false;
+    refused?.(reason);
+    return true;
+  }
+
+  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller | Refusal {
     const { principal } = proof;
     if (granted && !granted.value) {
       const hint = 'make it with POST /v1/services, or correct what maps callers to services';
       this.parts.seldom.say('a caller was taken for a service that there is not', { service: principal.name, hint });
-      return null;
+      return new Refusal('unknown_service');
     }
     this.#note(principal);
     if (!granted) return new KnownCaller(proof, undefined, () => true);
@@ -181,10 +203,6 @@ export class Authenticator {
     if (used) used.setTime(Date.now());
     else this.#uses.set(keyId, new Date());
   }
-}
-
-export function credentialsOf({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Credentials {
-  return { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
 }
 
 /** What is asked of the grants, if anything: admins have none, and a key alone says that there is its service. */

@@ -138,6 +138,7 @@ describe('JWTs of an issuer', () => {
     stub.answerWith({ status: 500 });
     elapsed = 700_000;
     expect(await serviceOf(await stub.sign())).toEqual(checkout); // has it asked, in vain
+    while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     elapsed = 1_400_000;
     stub.answerWith(undefined);
     await stub.rotate();
