@@ -10,7 +10,7 @@ import { formatMessage } from 'publint/utils';
 export async function faultsOfPackage(folder: string): Promise<string[]> {
   const packed = pack(folder);
   const tarball = packed.buffer.slice(packed.byteOffset, packed.byteOffset + packed.byteLength) as ArrayBuffer;
-  const { messages, pkg } = await publint({ pkgDir: folder, pack: { tarball }, strict: true });
+  const { messages, pkg } = await publint({ pkgDir: 'package', pack: { tarball }, strict: true });
   const result = await checkPackage(createPackageFromTarballData(packed));
   if (!result.types) return ['attw: there are no types'];
   const problems = result.problems.filter(

@@ -185,6 +185,33 @@ describe('the authenticator', () => {
     await expect(authenticator.identify(caller(`Bearer ${unknown}`), 'eu')).rejects.toThrow('gone');
   });
 
+  it('goes by the last that it knew while the database is silent, also for who holds on to an answer from before', async () => {
+    for (const change of [
+      () => access.stored.set(prefix, { ...access.stored.get(prefix)!, revokedAt: new Date() }),
+      () => access.granted.set('reader eu', {}),
+      () => access.granted.set('reader eu', { client: { clientId: 'c', enabled: false } }),
+    ]) {
+      await authenticator.refresh();
+      const before = (await identify())!;
+      change();
+      access.change();
+      now += 2_000;
+      await authenticator.refresh();
+      expect(authenticator.stillKnown(before)).toBe(false);
+      const after = await identify();
+      access.answer = errs;
+      now += 2_000;
+      await expect(authenticator.refresh()).rejects.toThrow('gone');
+      expect(identifyNow()).toEqual(after);
+      expect(authenticator.stillKnown(before)).toBe(false);
+      access.answer = async (value) => value;
+      access.stored.set(prefix, { ...access.stored.get(prefix)!, revokedAt: null });
+      access.granted.set('reader eu', { client: { clientId: 'c', enabled: true } });
+      access.change();
+      now += 2_000;
+    }
+  });
+
   it('goes on knowing while a lock keeps it from reading again what has changed', async () => {
     await identify();
     await authenticator.refresh();

@@ -12,6 +12,7 @@ const maxAhead = 5_000;
 
 /** One answer of the database. Absent `value`: there is no such thing. `missing` also where more may be added to it. */
 export interface Remembered<V> {
+  readonly id: string;
   readonly value?: V;
   readonly kind: 'found' | 'missing';
   readonly mark: string;
@@ -60,7 +61,8 @@ export class Lookups<V extends object> {
     const now = this.epochs.monotonic();
     if (now < known.holdsUntil) return true;
     known.holdsUntil = this.epochs.confirmedAt(known.kind, known.mark) + holdsMs;
-    return now < known.holdsUntil || this.epochs.silent;
+    // What the database said last, and nothing that it has taken back since, whoever still holds on to that.
+    return now < known.holdsUntil || (this.epochs.silent && this.#known(known.id) === known);
   }
 
   /** @throws when the database does not answer and this was not asked before */
@@ -156,7 +158,7 @@ export class Lookups<V extends object> {
     for (const id of ids) {
       const value = found.get(id);
       const kind = value && this.isWhole(value) ? 'found' : 'missing';
-      const answer = { kind, mark: epoch[kind], holdsUntil, doubts, used: false, ...(value && { value }) } as const;
+      const answer = { id, kind, mark: epoch[kind], holdsUntil, doubts, used: false, ...(value && { value }) } as const;
       const [to, from] = kind === 'found' ? [this.#found, this.#missing] : [this.#missing, this.#found];
       from.delete(id);
       to.set(id, answer);

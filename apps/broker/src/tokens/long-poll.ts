@@ -1,4 +1,4 @@
-import type { ServableToken } from '#tokens';
+import { type ServableToken, TokenUnavailable } from '#tokens';
 import { invalid, Problem } from '../problem';
 import { type Admitted, matches, type TokenAnswers, type TokenQuestion } from './token-answer';
 
@@ -56,6 +56,7 @@ export class LongPoll {
     const endsAt = this.monotonic() + seconds * 1_000;
     let { admitted, token } = first;
     let gone = false;
+    let lackingSince: number | undefined;
     let stopListening = (): void => undefined;
     const wake = (): void => stopListening();
     onGone(() => {
@@ -73,8 +74,13 @@ export class LongPoll {
         try {
           if (gone) return { admitted, token };
           admitted = await this.answers.readmit(question, admitted);
-          token = this.answers.peek(admitted) ?? (await this.answers.get(admitted));
-          if (over || !matches(ifNoneMatch, token)) return { admitted, token };
+          const found = await this.#find(
+            admitted,
+            over ? Infinity : this.monotonic() - (lackingSince ?? this.monotonic()),
+          );
+          if (found) token = found;
+          if (over || (found && !matches(ifNoneMatch, found))) return { admitted, token };
+          lackingSince = found ? undefined : (lackingSince ?? this.monotonic());
           await news.heard;
         } finally {
           news.forget();
@@ -82,6 +88,19 @@ export class LongPoll {
       }
     } finally {
       this.#leave(wake);
+    }
+  }
+
+  /**
+   * Without a token for a moment, no answer is the best one: where the client was disabled or deleted, its token goes
+   * before that is known, and who waits shall hear why.
+   */
+  async #find(admitted: Admitted, lackingMs: number): Promise<ServableToken | undefined> {
+    try {
+      return this.answers.peek(admitted) ?? (await this.answers.get(admitted));
+    } catch (error) {
+      if (error instanceof TokenUnavailable && lackingMs < lookMs) return undefined;
+      throw error;
     }
   }
 
