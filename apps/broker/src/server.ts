@@ -8,6 +8,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import { isName } from './admin/name';
 import { acceptYaml } from './admin/provider.body';
 import type { Parts } from './app.module';
+import { stripCertificate } from './auth/credentials';
 import { registerFacades } from './facades/register';
 import { Lane } from './lane/lane';
 import { type Logger, nestLogger } from './logger';
@@ -29,6 +30,13 @@ const root = join(__dirname, ...Array<string>(4).fill('..'));
 export async function createServer(parts: Parts): Promise<NestFastifyApplication> {
   const requestIds = new RequestIds();
   const instance = createFastify(parts.logger, requestIds);
+  const header = parts.config.certificates?.header;
+  if (header !== undefined) {
+    instance.addHook('onRequest', (request, _reply, done) => {
+      stripCertificate(request.raw, header, parts.proxies.trusts(request.raw.socket.remoteAddress ?? ''));
+      done();
+    });
+  }
   const adapter = new FastifyAdapter(instance);
   const app = await NestFactory.create<NestFastifyApplication>(parts.module, adapter, {
     logger: nestLogger(parts.logger),
