@@ -214,7 +214,8 @@ describe('the authenticator', () => {
 
   it('has read again what nobody used since it was changed, long before the database falls silent', async () => {
     const others = Array.from({ length: 1_200 }, (_, i) => `client-${i}`);
-    for (const client of others) access.granted.set(`reader ${client}`, { client: { clientId: client, enabled: true } });
+    for (const client of others)
+      access.granted.set(`reader ${client}`, { client: { clientId: client, enabled: true } });
     await Promise.all([...others, 'eu'].map((client) => identify(client)));
     await authenticator.refresh();
     access.change();
