@@ -256,6 +256,21 @@ describe('the authenticator', () => {
     expect(await identify()).toBeNull();
   });
 
+  it('goes by what it heard meanwhile, where its own question is not answered', async () => {
+    await identify();
+    await authenticator.refresh();
+    authenticator.doubt();
+    access.answer = hangs;
+    const late = identify();
+    await soon();
+    access.answer = async (value) => value;
+    access.stored.set(prefix, { ...access.stored.get(prefix)!, revokedAt: new Date() });
+    access.change();
+    await authenticator.refresh();
+    expect(await late).toBeNull();
+    expect(await identify()).toBeNull();
+  });
+
   it('goes on knowing while a lock keeps it from reading again what has changed', async () => {
     await identify();
     await authenticator.refresh();

@@ -80,7 +80,8 @@ export class Lookups<V extends object> {
     const silent = this.#silent || this.epochs.silent;
     const inTime = silent ? before : await Promise.race([answered, delay(patienceMs, undefined, { ref: false })]);
     if (inTime === undefined) this.#silent = true;
-    const after = inTime ?? before;
+    // Somebody else's question may have been answered meanwhile.
+    const after = inTime ?? this.#known(id) ?? before;
     if (after === before) {
       before.holdsUntil = Math.max(before.holdsUntil, this.epochs.monotonic() + holdsMs);
       before.doubts = this.#doubts;
