@@ -110,7 +110,7 @@ export const wrong = new TokenBroker({ url: 'https://broker.example.com' });
 `;
     writeFileSync(join(folder, 'use.mts'), program);
     writeFileSync(join(folder, 'use.cts'), program);
-    const options = ['--module', 'nodenext', '--strict', '--exactOptionalPropertyTypes', '--noEmit', '--types', ''];
+    const options = ['--module', 'nodenext', '--strict', '--exactOptionalPropertyTypes', '--noEmit'];
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const words = [...options, '--lib', 'es2022,dom,dom.iterable', '--target', 'es2022', 'use.mts', 'use.cts'];
     expect(await printed(process.execPath, tsc, ...words)).toBe('');
