@@ -212,6 +212,65 @@ describe('the authenticator', () => {
     }
   });
 
+  it('has read again what nobody used since it was changed, long before the database falls silent', async () => {
+    const others = Array.from({ length: 1_200 }, (_, i) => `client-${i}`);
+    for (const client of others)
+      access.granted.set(`reader ${client}`, { client: { clientId: client, enabled: true } });
+    await Promise.all([...others, 'eu'].map((client) => identify(client)));
+    await authenticator.refresh();
+    access.change();
+    await authenticator.refresh(); // what was in use is read again; from here on nothing is in use
+    for (const client of others) access.granted.set(`reader ${client}`, {});
+    access.change();
+    for (let second = 0; second < 10; second++) {
+      now += 1_000;
+      await authenticator.refresh();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    access.answer = errs;
+    now += 10_000;
+    await expect(authenticator.refresh()).rejects.toThrow('gone');
+    expect(await identify('eu')).toMatchObject({ client: { clientId: 'c' } });
+    for (const client of others) expect((await identify(client))!.client).toBeUndefined();
+  });
+
+  it('has a key that was revoked while nobody used it stay revoked when the database falls silent', async () => {
+    await identify();
+    await authenticator.refresh();
+    access.change();
+    await authenticator.refresh();
+    access.stored.set(prefix, { ...access.stored.get(prefix)!, revokedAt: new Date() });
+    access.change();
+    access.answer = errs;
+    now += 500;
+    await expect(authenticator.refresh()).rejects.toThrow('gone'); // it comes back, and the change is not forgotten
+    access.answer = async (value) => value;
+    for (let i = 0; i < 4; i++) {
+      now += 1_000;
+      await authenticator.refresh();
+      await soon();
+    }
+    access.answer = errs;
+    now += 10_000;
+    await expect(authenticator.refresh()).rejects.toThrow('gone');
+    expect(await identify()).toBeNull();
+  });
+
+  it('goes by what it heard meanwhile, where its own question is not answered', async () => {
+    await identify();
+    await authenticator.refresh();
+    authenticator.doubt();
+    access.answer = hangs;
+    const late = identify();
+    await soon();
+    access.answer = async (value) => value;
+    access.stored.set(prefix, { ...access.stored.get(prefix)!, revokedAt: new Date() });
+    access.change();
+    await authenticator.refresh();
+    expect(await late).toBeNull();
+    expect(await identify()).toBeNull();
+  });
+
   it('goes on knowing while a lock keeps it from reading again what has changed', async () => {
     await identify();
     await authenticator.refresh();
