@@ -78,6 +78,8 @@ describe('the administration of a broker', () => {
     await told;
     ending.abort();
     expect(new Set(seen.map(({ seq }) => seq)).size).toBe(4);
-    expect(seen.map(({ kind, client }) => [kind, client])).toEqual(Array(4).fill(['client.condition_changed', 'eu']));
+    expect(seen.map(({ kind, client }) => [kind, client])).toEqual(
+      Array.from({ length: 4 }, () => ['client.condition_changed', 'eu']),
+    );
   }, 60_000);
 });
