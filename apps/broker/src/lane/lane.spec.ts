@@ -205,12 +205,12 @@ describe('the lane', () => {
   });
 
   it('cuts off nobody who asks again and again while the server closes: his next answer is his last', async () => {
-    const many = await Promise.all(Array.from({ length: 20 }, () => open()));
-    for (const wire of many) await wire.ask(head());
+    const busy = await Promise.all(Array.from({ length: 20 }, () => open()));
+    for (const wire of busy) await wire.ask(head());
     const closed = doors.closeLane();
     await soon();
-    const answers = await Promise.all(many.map((wire) => wire.ask(head())));
-    expect(answers.map((answer) => answer?.status)).toEqual(many.map(() => 200));
+    const answers = await Promise.all(busy.map((wire) => wire.ask(head())));
+    expect(answers.map((answer) => answer?.status)).toEqual(busy.map(() => 200));
     expect(answers.every((answer) => headerOf(answer, 'connection') === 'close')).toBe(true);
     await closed;
   });
