@@ -98,6 +98,7 @@ describe("the facade with Capillary's shape", () => {
     ['a key of an admin', 'bootstrap', 'ADMIN'],
     ['NUL in the key', 'one\0', 'ONE'],
     ['a line break in the secret', 'one', 'ONE\r\nx: y'],
+    ['a space before the secret', 'one', ' ONE'],
     ['an empty pair', '', ''],
     ['an over-long secret', 'one', 'x'.repeat(60_000)],
     ['a number as key', 1, 'ONE'],
@@ -105,7 +106,8 @@ describe("the facade with Capillary's shape", () => {
     ['an object as secret', 'one', { $ne: null }],
   ])('refuses %s as Capillary refuses a pair that it does not know', async (_, key, given) => {
     const known: Record<string, string> = { ONE: one, MANY: many, ADMIN: fleet.env['BOOTSTRAP_ADMIN_KEY']! };
-    const secret = typeof given === 'string' ? given.replace(/^(ONE|MANY|ADMIN)/, (name) => known[name]!) : given;
+    const secret =
+      typeof given === 'string' ? given.replace(/(?<=^ *)(ONE|MANY|ADMIN)/, (name) => known[name]!) : given;
     expect(await generate({ key, secret })).toMatchObject({ status: 401, body: unknownPair });
   });
 

@@ -71,6 +71,12 @@ export class TokenCache {
     return entry && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;
   }
 
+  /** The same, of which nothing was heard that says there is another one. */
+  trusted(clientId: string): ServableToken | undefined {
+    const doubted = this.#entries.peek(clientId)?.checkedAt === -Infinity;
+    return doubted ? undefined : this.servable(clientId);
+  }
+
   /**
    * Keeps the object that is there when the generation is the same, with what was prepared from it; and a later token
    * than the store has, which lost its last writes.

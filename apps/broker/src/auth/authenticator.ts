@@ -147,8 +147,9 @@ export class Authenticator {
   async refresh(): Promise<void> {
     const before = this.epochs.epoch?.found;
     await this.epochs.poll();
-    if (before === this.epochs.epoch?.found) return;
-    await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
+    if (before !== this.epochs.epoch?.found) await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
+    // What fails of it is done after the next poll.
+    for (const known of [this.#keys, this.#grants]) void known.sweep().catch(() => undefined);
   }
 
   #findNow(credentials: Credentials, clientName: string): Caller | Refusal | undefined {

@@ -9,6 +9,8 @@ const maxMissing = 10_000;
 const maxAtOnce = 500;
 /** After a change the busiest are read again before anybody waits for them; the others when they are asked for. */
 const maxAhead = 5_000;
+/** What nobody uses is read again at this pace. */
+const betweenSweepsMs = 200;
 
 /** One answer of the database. Absent `value`: there is no such thing. `missing` also where more may be added to it. */
 export interface Remembered<V> {
@@ -40,6 +42,9 @@ export class Lookups<V extends object> {
   #doubts = 0;
   #silent = false;
   #ahead = false;
+  #sweeping = false;
+  /** Nothing is left that was read before that mark. */
+  #swept: string | undefined;
 
   constructor(
     private readonly epochs: Epochs,
@@ -75,7 +80,8 @@ export class Lookups<V extends object> {
     const silent = this.#silent || this.epochs.silent;
     const inTime = silent ? before : await Promise.race([answered, delay(patienceMs, undefined, { ref: false })]);
     if (inTime === undefined) this.#silent = true;
-    const after = inTime ?? before;
+    // Somebody else's question may have been answered meanwhile.
+    const after = inTime ?? this.#known(id) ?? before;
     if (after === before) {
       before.holdsUntil = Math.max(before.holdsUntil, this.epochs.monotonic() + holdsMs);
       before.doubts = this.#doubts;
@@ -106,6 +112,29 @@ export class Lookups<V extends object> {
       for (let at = 0; at < ids.length; at += maxAtOnce) await this.#ask(ids.slice(at, at + maxAtOnce));
     } finally {
       this.#ahead = false;
+    }
+  }
+
+  /**
+   * Reads again by and by what may have changed and nobody uses: kept as it is, the next silence of the database would
+   * bring back a key that was revoked long before it.
+   */
+  async sweep(): Promise<void> {
+    const mark = this.epochs.epoch?.found;
+    if (this.#sweeping || mark === this.#swept) return;
+    this.#sweeping = true;
+    try {
+      const isStale = (id: string): boolean => (this.#found.peek(id)?.mark ?? mark) !== mark;
+      // Those used last come last, so that they stay those that are forgotten last.
+      const ids = [...this.#found.rkeys()].filter(isStale);
+      for (let at = 0; at < ids.length; at += maxAtOnce) {
+        if (at > 0) await delay(betweenSweepsMs, undefined, { ref: false });
+        const stale = ids.slice(at, at + maxAtOnce).filter(isStale);
+        if (stale.length > 0) await this.#ask(stale);
+      }
+      this.#swept = mark;
+    } finally {
+      this.#sweeping = false;
     }
   }
 

@@ -43,8 +43,9 @@ export class LaneConnection {
     socket.on('data', this.#read).on('end', this.#end).on('error', this.#fail).on('close', gone);
   }
 
-  closeIfIdle(): void {
-    if (!this.#busy && !this.#over) this.socket.destroy();
+  closeIfIdle(unlessUsedSince: number): void {
+    const isInUse = this.#bytes && this.#usedAt >= unlessUsedSince;
+    if (!this.#busy && !this.#over && !isInUse) this.socket.destroy();
   }
 
   closeIfForgotten(now: number, keepAliveMs: number, headersMs: number): void {

@@ -204,6 +204,17 @@ describe('the lane', () => {
     await closed;
   });
 
+  it('cuts off nobody who asks again and again while the server closes: his next answer is his last', async () => {
+    const busy = await Promise.all(Array.from({ length: 20 }, () => open()));
+    for (const wire of busy) await wire.ask(head());
+    const closed = doors.closeLane();
+    await soon();
+    const answers = await Promise.all(busy.map((wire) => wire.ask(head())));
+    expect(answers.map((answer) => answer?.status)).toEqual(busy.map(() => 200));
+    expect(answers.every((answer) => headerOf(answer, 'connection') === 'close')).toBe(true);
+    await closed;
+  });
+
   it('sends callers elsewhere with their answers once the end is near', async () => {
     const wire = await open();
     expect(headerOf(await wire.ask(head()), 'connection')).toBe('keep-alive');
