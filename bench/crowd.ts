@@ -75,3 +75,16 @@ export async function countWithoutToken({ redisUrl }: Ground, ids: string[]): Pr
     await store.close();
   }
 }
+
+/** Lets a service fetch the tokens of all clients there are. */
+export async function grantAll({ databaseUrl }: Pick<Ground, 'databaseUrl'>, service: string): Promise<void> {
+  const database = openDatabase(postgresAdapter(databaseUrl));
+  try {
+    await database.$executeRaw`
+      INSERT INTO grants (id, service_id, client_id)
+      SELECT gen_random_uuid(), s.id, c.id FROM services s CROSS JOIN clients c WHERE s.name = ${service}
+      ON CONFLICT DO NOTHING`;
+  } finally {
+    await database.$disconnect();
+  }
+}

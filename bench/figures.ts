@@ -43,7 +43,8 @@ export function verdict(bar: Bar | undefined, ...figures: number[]): 'pass' | 'm
 export function markdownTable(rows: Row[]): string {
   const lines = rows.map(({ measure, figure, lowest, highest, unit, bar, note }) => {
     const range = lowest === undefined || highest === undefined ? '' : `${readable(lowest)} to ${readable(highest)}`;
-    const cells = [measure + (note ? ` (${note})` : ''), `${readable(figure)} ${unit}`.trim(), range];
+    const value = `${readable(figure)} ${Number.isFinite(figure) ? unit : ''}`.trim();
+    const cells = [measure + (note ? ` (${note})` : ''), value, range];
     return tableLine([...cells, ...judgement(bar, figure)]);
   });
   return [tableLine(['measure', 'median', 'lowest to highest', 'bar', '']), '|---|---|---|---|---|', ...lines].join(

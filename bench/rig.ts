@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { applyMigrations } from '#migrations';
+import { migratingAdapter } from '#registry';
 import { Client } from 'pg';
 import { startPostgres } from '../test/harness/postgres';
 import { startRedis } from '../test/harness/redis';
@@ -56,6 +58,7 @@ export async function startGround({ cores, nodeOptions, simulatorEnv }: GroundOp
     stops.push(postgres.stop);
     const database = await createDatabase(postgres.url);
     stops.push(database.drop);
+    await applyMigrations(migratingAdapter(database.url)); // what some put in before any broker starts needs its tables
     const redis = await privateRedis();
     stops.push(redis.stop);
     const simulator = await startProgram('apps/simulator/src/main.js', {

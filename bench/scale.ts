@@ -115,7 +115,7 @@ export async function measureScale(options: ScaleOptions) {
   }
 }
 
-const renewedSeries = /^tokenbroker_renewals_total\{.*outcome="renewed"/;
+export const renewedSeries = /^tokenbroker_renewals_total\{.*outcome="renewed"/;
 const otherSeries = /^tokenbroker_renewals_total\{.*outcome="(failed|discarded)"/;
 
 function perRenewal(from: Reading, to: Reading) {
@@ -153,7 +153,7 @@ async function read(ground: Ground, brokers: Program[], redis: Redis): Promise<R
 }
 
 /** All brokers' metrics put together, and the tokens that were issued in the middle of it. */
-async function scrape(ground: Ground, brokers: Program[]): Promise<{ text: string; issued: number }> {
+export async function scrape(ground: Ground, brokers: Program[]): Promise<{ text: string; issued: number }> {
   const { issued: before } = await readBulk(ground);
   const texts = brokers.map(async ({ url }) => (await request(`${url}/metrics`)).body.text());
   const text = (await Promise.all(texts)).join('\n');

@@ -1,6 +1,10 @@
 /** In this order. Each command writes its own and leaves the others as they are. */
 const titles = [
   'Token reads',
+  'Cold reads and memory',
+  'Reads under strain',
+  'Provider calls by a fleet',
+  'From nothing to a token',
   'Redis memory per client',
   'Renewals at scale',
   'Ten million clients',
@@ -43,9 +47,20 @@ const howToRead = `## How they were taken
 
 - Everything is a real process: the broker as it ships, PostgreSQL, Redis, and the simulator as provider, over real sockets.
   PostgreSQL runs with \`fsync=off\`, which the measured paths do not touch.
-- A token read includes the key's HMAC, its expiry and the grant. The servers beside it answer the same bytes and check nothing.
+- A token read includes the key's HMAC, its expiry and the grant. The servers beside it check nothing, and answer with the same body
+  and, but for webdis, which has its own, the same headers. Redis and the load generator have another core, which is to the advantage
+  of those that ask Redis for each read. webdis and nginx run in one thread and one process, keep their connections to
+  Redis, and write no log. Every read audited: a second broker, on the same core, with \`AUDIT_READS=true\`.
 - The servers under load take turns within each round, on the same core, over the same keep-alive connections, one request at a
   time on each. Ratios are taken round by round; the median, the lowest and the highest of them are shown.
+- A cold read: the token is 10 s old in the replica, so that it has to be read from Redis and opened; who may read it is known
+  as far as the broker keeps that.
+- Memory at rest is read 10 s after a start with 10,000 clients in PostgreSQL and Redis; for each 1,000 tokens, from the growth
+  between 2,500 and 10,000 of them, with what is kept of who may read each. The broker has the flags of \`npm start\`.
+- Under strain: 2,000 reads a second of one token, by turns at rest and under it. Renewals: of two replicas on one core, one has
+  nothing to renew and the other is halted while the first is measured. Bad keys: well-formed, unknown, each another, from the same
+  address as the good one, sent again as soon as they are refused.
+- Provider calls by a fleet: what the provider counted, divided by the tokens that the fleet stored.
 - The load generator writes and reads raw bytes, so that it is not what is measured. "Busy" is the share of its core that the
   server had: below some 95 %, neighbours on the machine or the generator set the pace, and the ratio per second of CPU says more.
 - Latency is taken at a fixed rate, kept up whether or not earlier answers came; waiting for a free connection counts.
@@ -60,9 +75,4 @@ const howToRead = `## How they were taken
   in flight.
 - A renewal's share includes what the broker and Redis do besides: 16 shards asked four times a second whether anything is due.
   At fewer renewals a second that share grows, and the figures per renewal with it.
-
-## Not measured yet
-
-Against webdis and against nginx + lua; a read with a cold cache; p99 during renewals and during a flood of bad keys;
-memory per 1,000 cached clients; \`npm start\` to first token.
 `;

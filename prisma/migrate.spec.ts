@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { Pool } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 import { createDatabase } from '../test/harness/database';
 import type { TestDatabase } from '../test/harness/database';
 import { provisioned } from '../test/harness/provisioned';
@@ -26,6 +28,12 @@ const pending = (): Promise<string[]> => pendingMigrations(async (sql) => (await
 function write(name: string, sql: string): void {
   mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, name, 'migration.sql'), sql);
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 20_000; !(await holds()); await delay(20)) {
+    if (Date.now() > deadline) throw new Error('not within 20 s');
+  }
 }
 
 beforeEach(async () => {
@@ -122,6 +130,77 @@ describe('a migration that fails', () => {
     expect(await applyMigrations(adapter(), { folder })).toEqual([name]);
     expect(await pending()).toEqual([]);
   });
+});
+
+describe('a process that is killed while its migration waits for a lock', () => {
+  const name = '20250103000000_waits';
+  let holder: PoolClient;
+  let said: string[];
+  const goOn = () => applyMigrations(adapter(), { folder, log: (line) => said.push(line) });
+  const waiting = async (): Promise<number | undefined> =>
+    (
+      await pool.query(
+        `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+      )
+    ).rows[0]?.pid;
+  const history = async () =>
+    (
+      await pool.query(
+        `SELECT finished_at IS NOT NULL AS finished, rolled_back_at IS NOT NULL AS forgotten FROM _prisma_migrations WHERE migration_name = $1 ORDER BY started_at`,
+        [name],
+      )
+    ).rows;
+  const columns = async () =>
+    (await pool.query(`SELECT 1 FROM information_schema.columns WHERE column_name = 'weight'`)).rows.length;
+
+  beforeEach(async () => {
+    await provisioned('build');
+    said = [];
+    await applyMigrations(adapter(), { folder });
+    write(name, 'ALTER TABLE parts ADD COLUMN weight int; -- without a semicolon after this');
+    holder = await pool.connect();
+    await holder.query('BEGIN; SELECT * FROM parts');
+    const program = join(__dirname, '..', 'dist', 'prisma', 'migrate.main.js');
+    const child = execFile(process.execPath, [program, '--folder', folder], {
+      env: { ...process.env, DATABASE_URL: database.url },
+    });
+    await until(async () => (await waiting()) !== undefined);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+  afterEach(() => holder.release(true));
+
+  test('does not block the next one, where PostgreSQL ended its session and nothing was applied', async () => {
+    await pool.query('SELECT pg_terminate_backend($1)', [await waiting()]);
+    await until(async () => (await waiting()) === undefined);
+    await holder.query('COMMIT');
+    expect(await goOn()).toEqual([name]);
+    expect(said[0]).toContain(`${name} was begun by a process that died`);
+    expect(await history()).toEqual([
+      { finished: false, forgotten: true },
+      { finished: true, forgotten: false },
+    ]);
+    expect(await columns()).toBe(1);
+    expect(await pending()).toEqual([]);
+  });
+
+  test('is waited for by the next one, where PostgreSQL goes on without it, and its migration counts', async () => {
+    const next = goOn();
+    await Promise.race([next, until(async () => said.length > 0)]);
+    expect(said).toEqual(['Another process is migrating this database: waiting for it']);
+    await holder.query('COMMIT');
+    expect(await next).toEqual([]);
+    expect(await history()).toEqual([{ finished: true, forgotten: false }]);
+    expect(await columns()).toBe(1);
+  });
+});
+
+test('what cannot run in one transaction is not taken for undone: an index that is made beside the work of others', async () => {
+  write('20250103000000_index', 'CREATE INDEX CONCURRENTLY parts_by_size ON parts (size);');
+  expect(await applyMigrations(adapter(), { folder })).toContain('20250103000000_index');
+  expect(await pending()).toEqual([]);
+  await pool.query(`UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name = '20250103000000_index'`);
+  await expect(applyMigrations(adapter(), { folder })).rejects.toThrow('--rolled-back 20250103000000_index');
 });
 
 test('a pool that lives on is refused: the lock of the engine would live on in it', async () => {

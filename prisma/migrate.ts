@@ -1,5 +1,6 @@
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
+import { forgetInterrupted, runAllOrNothing } from './all-or-nothing';
 import { migrationNames, migrationsFolder, readMigrations } from './migrations-folder';
 import { OwnConnections } from './own-connections';
 import { noFilters, openSchemaEngine } from './schema-engine';
@@ -27,7 +28,8 @@ export interface MigrateOptions {
 /**
  * Brings a database up to the migrations on disk with Prisma's own engine, and leaves `_prisma_migrations` as
  * `prisma migrate deploy` would. Returns the names applied, oldest first; none when up to date. Replicas that start
- * together wait for each other. The factory must open connections of its own (a URL, not a pool) without a
+ * together wait for each other; what one of them had begun when it was killed is tried again, where it is known that nothing
+ * of it was applied. The factory must open connections of its own (a URL, not a pool) without a
  * `query_timeout`: a long migration is no fault.
  *
  * @throws MigrationFailed
@@ -36,11 +38,16 @@ export async function applyMigrations(
   factory: SqlMigrationAwareDriverAdapterFactory,
   { folder = migrationsFolder(), log = () => undefined }: MigrateOptions = {},
 ): Promise<string[]> {
-  const connections = new OwnConnections(factory);
+  const connections = new OwnConnections(factory, runAllOrNothing);
   const migrationsList = readMigrations(folder);
   try {
     const session = await connections.connect();
-    const apply = () => applyThroughEngine(connections, migrationsList);
+    const apply = async (): Promise<string[]> => {
+      for (const name of await forgetInterrupted(session)) {
+        log(`Migration ${name} was begun by a process that died, and nothing of it was applied: trying it again`);
+      }
+      return applyThroughEngine(connections, migrationsList);
+    };
     // PGlite is one session in one process: nobody to wait for, and a second transaction would wait for the first.
     const alone = session.adapterName.includes('pglite');
     const waiting = () => log('Another process is migrating this database: waiting for it');
@@ -74,8 +81,9 @@ function explained(cause: unknown, { refused }: OwnConnections, { migrationDirec
   const { code, message } = cause as { code?: string; message: string };
   const blocked = code === 'P3009' ? /The `([^`]+)` migration/.exec(message)?.[1] : undefined;
   if (!blocked) return cause;
-  const remedy = `when its cause is mended, run: npm run migrate -- --rolled-back ${blocked}`;
-  return new MigrationFailed(blocked, `an earlier attempt failed and blocks this and later ones; ${remedy}`, { cause });
+  const why = 'an earlier attempt failed, or was interrupted, and blocks this and later ones';
+  const remedy = `when its cause is mended and nothing of it is left, run: npm run migrate -- --rolled-back ${blocked}`;
+  return new MigrationFailed(blocked, `${why}; ${remedy}`, { cause });
 }
 
 function describe(error: Error): string {

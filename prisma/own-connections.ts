@@ -23,7 +23,11 @@ export class OwnConnections implements SqlMigrationAwareDriverAdapterFactory {
   refused: RefusedScript | undefined;
   private readonly open: SqlDriverAdapter[] = [];
 
-  constructor(private readonly factory: SqlMigrationAwareDriverAdapterFactory) {
+  /** @param run how a script is run on a connection: whole, whatever else */
+  constructor(
+    private readonly factory: SqlMigrationAwareDriverAdapterFactory,
+    private readonly run: (adapter: SqlDriverAdapter, script: string) => Promise<void> = runWhole,
+  ) {
     if ('externalPool' in factory && factory.externalPool) {
       throw new Error('Migrations need connections of their own: give the adapter a URL, not a pool that lives on');
     }
@@ -50,7 +54,7 @@ export class OwnConnections implements SqlMigrationAwareDriverAdapterFactory {
     adapter.dispose = () => (disposed ??= dispose());
     adapter.executeScript = async (script) => {
       try {
-        await runWhole(adapter, script);
+        await this.run(adapter, script);
       } catch (error) {
         this.refused = { script, error };
         throw error;
@@ -60,7 +64,8 @@ export class OwnConnections implements SqlMigrationAwareDriverAdapterFactory {
   }
 }
 
-async function runWhole(adapter: SqlDriverAdapter, script: string): Promise<void> {
+/** PostgreSQL runs it as one implicit transaction. */
+export async function runWhole(adapter: SqlDriverAdapter, script: string): Promise<void> {
   const exec = pgliteExec(adapter);
   // Without arguments `pg` speaks the simple protocol, in which one message holds a whole script.
   if (!exec) return void (await adapter.executeRaw({ sql: script, args: [], argTypes: [] }));

@@ -6,7 +6,11 @@ import { hasPrograms, type RunningDemo, startDemo } from './harness/demo';
 import { root } from './harness/root';
 
 const run = promisify(execFile);
-const pages = ['docs/how-to/add-an-issuer.md', 'docs/how-to/use-what-you-have.md'];
+const pages = [
+  'docs/how-to/add-an-issuer.md',
+  'docs/how-to/use-what-you-have.md',
+  'docs/how-to/wait-for-the-next-token.md',
+];
 /** What stands in the page's fences of that kind: `sh` is pasted, what has no kind came back. */
 const blocks = (page: string, wanted: string): string =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```(\w*)\n([^]*?)^```$/gm)]

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, Reflector } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
-import { createTokenRequester, loadPresets, systemClock } from '#providers';
+import { createDocumentReader, createTokenRequester, loadPresets, systemClock } from '#providers';
 import {
   Access,
   AdminKeys,
@@ -34,6 +34,9 @@ import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
 import { AccessSchedule } from './auth/access.schedule';
 import { Authenticator } from './auth/authenticator';
+import { JwtDoor } from './auth/jwt/jwt-door';
+import { Proxies } from './auth/proxies';
+import { Seldom } from './auth/seldom';
 import type { Config } from './config';
 import { OnlyClient } from './facades/only-client';
 import type { Logger } from './logger';
@@ -117,7 +120,13 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const events = new Events(database);
   const hours = new RenewalHours(database);
   const readAudit = new ReadAudit(database);
-  const authenticator = new Authenticator(access, apiKeys);
+  const seldom = new Seldom((fields, words) => logger.warn(fields, words));
+  const jwts = new JwtDoor(config.jwtIssuers, createDocumentReader({ allowedOrigins }), seldom);
+  const authenticator = new Authenticator({
+    ...{ access, apiKeys, seldom, proxies: new Proxies(config.trustedProxies) },
+    ...(config.jwtIssuers.length > 0 && { jwts }),
+    refused: (reason) => metrics.refused(reason),
+  });
   const onlyClient = new OnlyClient(new GrantedClients(database), definitions);
 
   const metrics: Metrics = new Metrics({ providers: [...presets.keys()], clients, tokens: () => tokens });

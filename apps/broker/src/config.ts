@@ -1,6 +1,3 @@
-import { execSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { plainToInstance, Transform } from 'class-transformer';
 import {
   IsIn,
@@ -15,7 +12,11 @@ import {
   validateSync,
 } from 'class-validator';
 import { InvalidRedisUrl, parseRedisUrl } from '#tokens';
-import { InvalidKeyRing, KeyRing, Secret } from '#vault';
+import { type KeyRing, Secret } from '#vault';
+import { withFiles } from './config/files';
+import { type JwtIssuer, readJwtIssuers } from './config/jwt-issuers';
+import { readKeyRing } from './config/key-ring';
+import { readProxies } from './config/proxies';
 
 export type RoleName = 'serve' | 'renew';
 
@@ -35,6 +36,10 @@ export interface Config {
   readonly roles: ReadonlySet<RoleName>;
   /** Origins that the operator allows although they are private or plain http. */
   readonly allowedOrigins: readonly string[];
+  /** Whose JWTs services may show in place of a key. */
+  readonly jwtIssuers: readonly JwtIssuer[];
+  /** Networks of proxies that say whom they speak for. */
+  readonly trustedProxies: readonly string[];
   /** Of calls through the proxy. */
   readonly proxy: { maxBodyBytes: number; timeoutMs: number; maxRequests: number };
   readonly logLevel: string;
@@ -50,15 +55,9 @@ export class InvalidConfig extends Error {
   }
 }
 
-/** Where the embedded mode keeps the master key that it made for itself. */
-export const masterKeysFile = (dataDir: string): string => join(dataDir, 'master.keys');
-export const embeddedDatabase = (dataDir: string): string => join(dataDir, 'postgres');
-
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 /** Each can also be given as `NAME_FILE`, a file holding the value. */
-const secrets = ['DATABASE_URL', 'REDIS_URL', 'MASTER_KEYS', 'BOOTSTRAP_ADMIN_KEY'] as const;
-const commandTimeoutMs = 10_000;
-const newMasterKeyHint = `make one with: echo "k1:$(openssl rand -base64 32)"`;
+const files = ['DATABASE_URL', 'REDIS_URL', 'MASTER_KEYS', 'BOOTSTRAP_ADMIN_KEY', 'JWT_ISSUERS'];
 
 const integer = Transform(({ value }) => (/^\d+$/.test(String(value)) ? Number(value) : value));
 const list = Transform(({ value }) =>
@@ -119,6 +118,13 @@ class Environment {
   })
   ALLOWED_PROVIDER_HOSTS: string[] = [];
 
+  @list
+  TRUSTED_PROXIES: string[] = [];
+
+  @IsOptional()
+  @IsString()
+  JWT_ISSUERS: string | undefined = undefined;
+
   @integer
   @IsInt({ message: 'PROXY_MAX_BODY_BYTES must be a whole number of bytes' })
   @Min(0, { message: 'PROXY_MAX_BODY_BYTES must be a whole number of bytes' })
@@ -143,7 +149,7 @@ class Environment {
   AUDIT_READS = 'false';
 }
 
-/** Every variable that is read, besides `NAME_FILE` for the secrets. */
+/** Every variable that is read, besides `NAME_FILE` for some. */
 const variables = Object.keys(new Environment());
 
 /**
@@ -152,7 +158,7 @@ const variables = Object.keys(new Environment());
  */
 export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   const faults: string[] = [];
-  const given = withFiles(source, faults);
+  const given = withFiles(source, files, faults);
   // An empty variable is what `VAR=` in a compose file means: not set.
   const values = Object.fromEntries(variables.flatMap((name) => (given[name] ? [[name, given[name]]] : [])));
   const env = plainToInstance(Environment, values, { exposeDefaultValues: true });
@@ -164,6 +170,11 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   if (env.PUBLIC_URL !== undefined && !isUrl(env.PUBLIC_URL)) faults.push('PUBLIC_URL cannot be read as a URL');
   if (env.REDIS_URL !== undefined) faults.push(...faultsOfRedisUrl(env.REDIS_URL));
   const keyRing = readKeyRing(env, faults);
+  const allowedOrigins = env.ALLOWED_PROVIDER_HOSTS.flatMap((origin) =>
+    URL.canParse(origin) ? [new URL(origin).origin] : [],
+  );
+  const trustedProxies = readProxies(env.TRUSTED_PROXIES, faults);
+  const jwtIssuers = env.JWT_ISSUERS === undefined ? [] : readJwtIssuers(env.JWT_ISSUERS, allowedOrigins, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
     port: env.PORT,
@@ -175,7 +186,9 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     ...(env.BOOTSTRAP_ADMIN_KEY && { bootstrapAdminKey: new Secret(env.BOOTSTRAP_ADMIN_KEY) }),
     dataDir: env.DATA_DIR,
     roles: new Set(env.ROLES),
-    allowedOrigins: env.ALLOWED_PROVIDER_HOSTS.map((origin) => new URL(origin).origin),
+    allowedOrigins,
+    jwtIssuers,
+    trustedProxies,
     proxy: {
       maxBodyBytes: env.PROXY_MAX_BODY_BYTES,
       timeoutMs: env.PROXY_TIMEOUT_SECONDS * 1_000,
@@ -202,61 +215,5 @@ function isUrl(text: string): boolean {
     return typeof decodeURIComponent(username + password) === 'string';
   } catch {
     return false;
-  }
-}
-
-function withFiles(source: NodeJS.ProcessEnv, faults: string[]): NodeJS.ProcessEnv {
-  const values = { ...source };
-  for (const name of secrets) {
-    const file = source[`${name}_FILE`];
-    if (!file) continue;
-    if (source[name]) faults.push(`${name} and ${name}_FILE are both set: keep one`);
-    try {
-      values[name] = readFileSync(file, 'utf8').trim();
-      if (!values[name]) faults.push(`${name}_FILE: ${file} is empty`);
-    } catch (error) {
-      faults.push(`${name}_FILE: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-    }
-  }
-  return values;
-}
-
-function readKeyRing(env: Environment, faults: string[]): KeyRing | undefined {
-  if (env.MASTER_KEYS && env.MASTER_KEYS_COMMAND) {
-    faults.push('MASTER_KEYS and MASTER_KEYS_COMMAND are both set: keep one');
-    return undefined;
-  }
-  let [text, origin] = [env.MASTER_KEYS, 'MASTER_KEYS'];
-  if (env.MASTER_KEYS_COMMAND) {
-    origin = 'MASTER_KEYS_COMMAND';
-    try {
-      text = execSync(env.MASTER_KEYS_COMMAND, {
-        encoding: 'utf8',
-        timeout: commandTimeoutMs,
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-    } catch (error) {
-      faults.push(`MASTER_KEYS_COMMAND failed (${(error as { status?: number }).status ?? 'timed out'})`);
-      return undefined;
-    }
-  }
-  if (!text && !env.DATABASE_URL) {
-    const file = masterKeysFile(env.DATA_DIR);
-    if (existsSync(file)) [text, origin] = [readFileSync(file, 'utf8'), file];
-    else if (!existsSync(embeddedDatabase(env.DATA_DIR))) return undefined;
-    else
-      faults.push(
-        `${file} is gone, and without it what is stored in ${env.DATA_DIR} cannot be opened: put it back, or set MASTER_KEYS`,
-      );
-  } else if (!text) {
-    faults.push(`MASTER_KEYS is missing: kid:base64(32 bytes); ${newMasterKeyHint}`);
-  }
-  if (!text) return undefined;
-  try {
-    return KeyRing.parse(text);
-  } catch (error) {
-    if (!(error instanceof InvalidKeyRing)) throw error;
-    faults.push(...error.faults.map((fault) => `${origin}: ${fault}; ${newMasterKeyHint}`));
-    return undefined;
   }
 }

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import type { AdminKeys } from '#registry';
 import { type Parts, wire } from './app.module';
-import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile, readConfig } from './config';
+import { type Config, InvalidConfig, readConfig } from './config';
+import { embeddedDatabase, masterKeysFile } from './config/key-ring';
 import { createLogger, type Logger } from './logger';
 import { createServer } from './server';
 import { shutDown } from './shutdown';

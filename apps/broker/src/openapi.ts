@@ -63,6 +63,12 @@ const tokenRoute: NonNullable<OpenAPIObject['paths'][string]['get']> = {
         "Seconds that the token should last at least; honoured up to 90 % of the token's life. When the provider gives no newer one, one that is still good is served all the same.",
     },
     {
+      name: 'wait',
+      in: 'query',
+      schema: { type: 'integer', minimum: 1, maximum: 60 },
+      description: 'With If-None-Match: seconds for which an answer 304 is held back, until there is another token.',
+    },
+    {
       name: 'If-None-Match',
       in: 'header',
       schema: { type: 'string' },

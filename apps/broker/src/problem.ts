@@ -97,6 +97,11 @@ export const problemTypes = {
     title: 'The inputs do not fit the provider',
     hint: 'Each fault has a pointer into the request body.',
   },
+  issuer_unavailable: {
+    status: 503,
+    title: 'The issuer of the JWT does not show its keys',
+    hint: 'Try again shortly. The log says what keeps its keys from being read.',
+  },
   last_admin_key: {
     status: 409,
     title: 'It is the last usable admin key',
@@ -151,6 +156,16 @@ export const problemTypes = {
   },
   throttled: { status: 503, title: 'The provider asks to be left alone for a while' },
   token_unavailable: { status: 503, title: 'There is no token that may be served now' },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many bad attempts',
+    hint: 'Correct the key, or whatever else is shown. Good keys are served all the same, from the same address too.',
+  },
+  too_many_waiting: {
+    status: 503,
+    title: 'No further request can wait here for the next token',
+    hint: 'Ask without `wait`, or wait at another replica.',
+  },
   unauthenticated: {
     status: 401,
     title: 'A valid key is needed',

@@ -12,7 +12,8 @@ import {
 } from '#registry';
 import { MemoryTokenStore, RedisTokenStore, type TokenStore } from '#tokens';
 import { KeyRing, newMasterKey } from '#vault';
-import { type Config, embeddedDatabase, InvalidConfig, masterKeysFile } from './config';
+import { type Config, InvalidConfig } from './config';
+import { embeddedDatabase, masterKeysFile } from './config/key-ring';
 import { createFile, lockFolder } from './folder-lock';
 import type { Logger } from './logger';
 

@@ -114,6 +114,7 @@ describe("the facade with Capillary's shape", () => {
     ['a client that is not granted', 'many/hidden', /no client "hidden" granted/],
     ['a client that there is not', 'many/nobody', /no client "nobody" granted/],
     ['what cannot be a name', 'many/../us', /no client "..\/us" granted/],
+    ['NUL in a name', 'many/us\0', /no client "us\0" granted/],
     ['a disabled client', 'many/stopped', /"stopped" is disabled/],
     ['a client of another provider', 'many/bearer', /'bearer' is of another provider/],
   ])('tells a service with a valid key why, by the same code: %s', async (_, key, why) => {

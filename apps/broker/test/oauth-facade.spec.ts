@@ -5,6 +5,8 @@ import { type Answer, ask, type Fleet, startFleet, until } from './fleet';
 type Ask = (body: string | Record<string, string>, headers?: Record<string, string>) => Promise<Answer>;
 
 const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+const valid = 'grant_type=client_credentials&client_id=one&client_secret=ONE';
 const grant = { grant_type: 'client_credentials' };
 
 describe('the OAuth 2.0 facade', () => {
@@ -15,7 +17,7 @@ describe('the OAuth 2.0 facade', () => {
   let url: string;
   let token: Ask;
   beforeAll(async () => {
-    fleet = await startFleet();
+    fleet = await startFleet(1, { AUDIT_READS: 'true' });
     ({ url } = fleet.brokers[0]!);
     for (const name of ['eu', 'us', 'hidden']) await fleet.register(name);
     await fleet.register('stopped');
@@ -164,14 +166,15 @@ describe('the OAuth 2.0 facade', () => {
     expectRefusal(answer, 400, error);
   });
 
-  it('refuses credentials in the URL, and does not write them down', async () => {
-    const query = new URLSearchParams({ ...grant, client_id: 'one', client_secret: one });
-    const answer = await ask(`${url}/oauth/token?${query}`, 'POST', '', {
-      'content-type': 'application/x-www-form-urlencoded',
-    });
-    expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
-    expect(fleet.brokers[0]!.output()).not.toContain(one);
-  });
+  it.each(['client_id', 'client_secret', 'grant_type', 'subject_token', 'resource'])(
+    'refuses %s in the URL, whatever the body has, and does not write it down',
+    async (name) => {
+      const answer = await ask(`${url}/oauth/token?${name}=${one}`, 'POST', filled(valid), form);
+      expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      expect(fleet.brokers[0]!.output()).not.toContain(one);
+      expect((await ask(`${url}/oauth/token?tenant=x`, 'POST', filled(valid), form)).status).toBe(200);
+    },
+  );
 
   it('takes two Authorization headers for none', async () => {
     const status = await new Promise((resolve, reject) => {
@@ -195,26 +198,27 @@ describe('the OAuth 2.0 facade', () => {
     if (method !== 'HEAD') expect(answer.body).toMatchObject({ error: 'invalid_request' });
   });
 
-  it.each(['application/x-www-form-urlencoded', 'application/json'])(
-    'refuses 100 MB of %s before they were sent',
-    async (type) => {
-      const status = await new Promise<{ status?: number; body: string }>((resolve, reject) => {
-        const headers = { 'content-type': type, 'content-length': 100 * 1024 * 1024 };
-        const sent = request(`${url}/oauth/token`, { method: 'POST', headers }, (answer) => {
-          let body = '';
-          answer.on('data', (chunk) => (body += chunk));
-          answer.on('end', () => {
-            sent.destroy();
-            resolve({ status: answer.statusCode!, body });
-          });
+  it.each([
+    ['100 MB of a form, before they were sent', form, 100 * 1024 * 1024, 413],
+    ['100 MB of JSON, before they were sent', { 'content-type': 'application/json' }, 100 * 1024 * 1024, 400],
+    ['a form without end, after 64 KB', form, undefined, 413],
+  ])('refuses %s', async (_, type, length, status) => {
+    const answer = await new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
+      const headers = { ...type, ...(length && { 'content-length': length }) };
+      const sent = request(`${url}/oauth/token`, { method: 'POST', headers }, (response) => {
+        let body = '';
+        response.on('data', (chunk) => (body += chunk));
+        response.on('end', () => {
+          sent.destroy();
+          resolve({ status: response.statusCode, body });
         });
-        sent.on('error', reject);
-        sent.write('grant_type='); // and no more until there is an answer
       });
-      expect(status.status).toBe(type.includes('json') ? 400 : 413);
-      expect(JSON.parse(status.body)).toMatchObject({ error: 'invalid_request' });
-    },
-  );
+      sent.on('error', reject);
+      sent.write('x'.repeat(length ? 1 : 70_000)); // and no more until there is an answer
+    });
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toMatchObject({ error: 'invalid_request' });
+  });
 
   it('says 503, and when to come back, while there is no token', async () => {
     await fleet.register('down', { verify: false, modes: { outage: { status: 503 } } });
@@ -236,11 +240,20 @@ describe('the OAuth 2.0 facade', () => {
     await until(look, ({ status }) => status === 400, 3_000);
   });
 
+  it('notes its answers with those of the token route, where reads are audited', async () => {
+    const key = await fleet.service('audited', 'us');
+    await token({ ...grant, client_id: 'audited', client_secret: key });
+    const look = async () => (await fleet.admin('GET', '/v1/audit/reads?service=audited')).body.items;
+    const [read] = await until(look, ({ length }) => length > 0);
+    expect(read).toMatchObject({ reads: 1, client: 'us' });
+  });
+
   it('counts its answers with those of the token route', async () => {
     const count = async () =>
       Number(
         /tokens_served_total\{result="hit"\} (\d+)/.exec((await ask(`${url}/metrics`, 'GET', undefined, {})).body)![1],
       );
+    await token(grant, { authorization: basic('one', one) }); // and now it is in memory, and checked
     const before = await count();
     await token(grant, { authorization: basic('one', one) });
     expect(await count()).toBe(before + 1);

@@ -92,6 +92,10 @@ describe('starting', () => {
     const said = await refused({ ...env, REDIS_URL: 'redis+sentinel://:hush-canary@one:26379,two' });
     expect(said).toMatch(/- REDIS_URL does not name the master.*redis\+sentinel:.*\/mymaster/);
     expect(said).not.toContain('hush-canary');
+    const both = await refused({ ...env, REDIS_URL: 'redis://:hush-canary@one/notanumber', PORT: 'eighty' });
+    expect(both).toMatch(/- REDIS_URL names a database that is not a number; it must have the form/);
+    expect(both).toContain('- PORT');
+    expect(both).not.toContain('hush-canary');
   });
 
   it('takes its master keys from a file or a command, and migrates an empty database', async () => {

@@ -115,8 +115,8 @@ describe('GET /v1/clients/{name}/token', () => {
   it('a flood of keys that are none costs the database nothing and drives out nobody who is known', async () => {
     await fleet.token('eu', key);
     const before = await transactions();
-    for (let i = 0; i < 20; i++) {
-      await Promise.all(Array.from({ length: 50 }, (_, n) => fleet.token(`client-${i}-${n}`, 'no-key-at-all')));
+    for (let i = 0; i < 4; i++) {
+      await Promise.all(Array.from({ length: 250 }, (_, n) => fleet.token(`client-${i}-${n}`, 'no-key-at-all')));
     }
     expect((await transactions()) - before).toBeLessThan(100);
     expect((await fleet.token('eu', key)).status).toBe(200);

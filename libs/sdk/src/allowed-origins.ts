@@ -29,7 +29,7 @@ export class AllowedOrigins {
 
 function origin(given: unknown): string {
   const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined;
-  const whole = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  const whole = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` && !url.host.includes('*');
   if (whole) return url.origin;
   throw new Misconfigured(`${JSON.stringify(given)} is no origin, such as https://api.example.com.`);
 }

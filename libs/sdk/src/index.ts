@@ -25,7 +25,7 @@ export { errorCodes, type ErrorCode, type FieldFault, type RejectionView, type S
 export type { Admin } from './admin/admin';
 export type { ClientFilter } from './admin/clients';
 export type { IssuedKey } from './admin/issued-key';
-export type { EventFilter } from './admin/operations';
+export type { EventFilter, ReadsFilter, RenewalHoursFilter } from './admin/operations';
 export type { Page, Pages } from './admin/pages';
 export type {
   AdminKeyView,
@@ -45,6 +45,7 @@ export type {
   LastFailureView,
   NewClient,
   ProviderView,
+  ReadsView,
   RenewalHourView,
   RequestedRenewalView,
   Role,

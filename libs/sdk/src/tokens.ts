@@ -83,7 +83,10 @@ export class Tokens {
   async ask(entry: Entry, more: Pick<Call, 'query' | 'signal' | 'timeoutMs' | 'attemptMs'>): Promise<boolean> {
     const before = entry.token;
     const answer = await this.#request(entry, before, more);
-    if (answer.status === 304) return false;
+    if (answer.status === 304) {
+      this.#plan(entry, before);
+      return false;
+    }
     this.#keep(entry, answer);
     return before?.etag !== entry.token?.etag;
   }

@@ -20,6 +20,16 @@ describe('clients in memory', () => {
     await expect(waiting).rejects.toThrow(ClientNotLoaded);
   });
 
+  it('hold up nobody once they are read: no process waits at its end for a patience that was not needed', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    load = async () => client;
+    await clients.load('eu');
+    now += 1_000_000;
+    const before = timers();
+    await clients.load('eu');
+    expect(timers()).toBe(before);
+  });
+
   it('are not there when they were changed while they were loaded, one or many: they may have been read before', async () => {
     let loaded!: () => void;
     const loading = new Promise<void>((resolve) => (loaded = resolve));

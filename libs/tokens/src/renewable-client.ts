@@ -74,7 +74,7 @@ export class RenewableClients {
     }).then(([client]) => client);
     try {
       // A database that hangs must not use up the lease of a claim.
-      return await (cached ? Promise.race([loading, delay(patienceMs, cached.client)]) : loading);
+      return await (cached ? Promise.race([loading, delay(patienceMs, cached.client, { ref: false })]) : loading);
     } catch (error) {
       if (cached) return cached.client;
       throw error instanceof CannotOpen ? error : new ClientNotLoaded({ cause: error });

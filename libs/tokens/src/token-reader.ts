@@ -16,6 +16,13 @@ const honouredShareOfLife = 0.9;
 /** A client's state, and its token as it is served if it may be. */
 export type Reading = ClientState & { servable?: ServableToken };
 
+export interface NextNews {
+  /** Settles when something is heard, when the time is up, or when it is forgotten. */
+  heard: Promise<void>;
+  /** Listens no longer. */
+  forget: () => void;
+}
+
 /** Finds tokens where they are, in this process or in the store, and hears of new ones. */
 export class TokenReader {
   readonly #reads = new Map<string, Promise<Reading>>();
@@ -93,17 +100,17 @@ export class TokenReader {
     return servable ? { ...state, servable } : state;
   }
 
-  /** Settles when something is heard of the client, or after 2 s. Listens from now on. */
-  nextNews(clientId: string): { heard: Promise<void>; forget: () => void } {
+  /** What is heard of the client next. Listens from now on, for 2 s if nothing else is said. */
+  nextNews(clientId: string, withinMs = waitForHolderMs): NextNews {
     let forget = (): void => undefined;
     const heard = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitForHolderMs);
       const listeners = this.#waiting.get(clientId) ?? new Set();
       this.#waiting.set(clientId, listeners.add(resolve));
+      const timer = setTimeout(resolve, withinMs);
       forget = () => {
         clearTimeout(timer);
-        listeners.delete(resolve);
-        if (listeners.size === 0) this.#waiting.delete(clientId);
+        if (listeners.delete(resolve) && listeners.size === 0) this.#waiting.delete(clientId);
+        resolve();
       };
     });
     return { heard, forget };

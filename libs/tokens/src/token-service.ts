@@ -13,7 +13,7 @@ import type { Random } from './renewal-policy';
 import { type Rejection, Rejections } from './rejections';
 import { Renewer } from './renewer';
 import { type ServableToken, TokenCache, toldMs } from './token-cache';
-import { type Reading, TokenReader } from './token-reader';
+import { type NextNews, type Reading, TokenReader } from './token-reader';
 import {
   type Attempt,
   type Claim,
@@ -118,6 +118,11 @@ export class TokenService {
     });
     if (after.servable) return after.servable;
     throw this.#renews ? unavailable(after) : leftToOthers(after);
+  }
+
+  /** For who waits for a client's next token: it may be there once something is heard, and has to be looked for. */
+  nextNews(clientId: string, withinMs: number): NextNews {
+    return this.#reader.nextNews(clientId, withinMs);
   }
 
   /** Whole seconds for which a service may use the token before it has to come back. */

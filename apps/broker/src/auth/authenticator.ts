@@ -1,19 +1,26 @@
-import type { IncomingMessage } from 'node:http';
 import type { Access, ClientAccess } from '#registry';
 import type { ApiKeys } from '#vault';
+import { type Credentials, credentialsOf } from './credentials';
 import { Epochs } from './epochs';
+import { Flood } from './flood';
+import { isJwt, type JwtDoor } from './jwt/jwt-door';
 import { KeyDoor } from './key-door';
-import { type Caller, type Principal, type Proof, Refusal } from './principal';
+import { type Caller, type Principal, type Proof, Refusal, type RefusalReason } from './principal';
+import type { Proxies } from './proxies';
 import { Lookups, type Remembered } from './remembered';
+import type { Seldom } from './seldom';
 
-export type { Caller, Principal };
+export { type Caller, type Credentials, credentialsOf, type Principal };
 
-/** What a request says of who sends it. */
-export interface Credentials {
-  /** The header, as it came. */
-  authorization: string | undefined;
-  /** Of the program at the other end of the connection. */
-  address: string;
+const nothingShown = new Refusal('missing');
+/** JWTs are long. */
+const maxChars = 8_300;
+
+/** A way to show who one is. */
+interface Door {
+  /** `undefined`: it takes a while to say. */
+  now(shown: string): Proof | Refusal | undefined;
+  find(shown: string): Promise<Proof | Refusal>;
 }
 
 /** A service and a client that was named with it. */
@@ -40,6 +47,18 @@ class KnownCaller implements Caller {
   }
 }
 
+export interface AuthenticatorParts {
+  access: Access;
+  apiKeys: ApiKeys;
+  /** Absent: no issuer of JWTs is trusted. */
+  jwts?: JwtDoor;
+  proxies: Proxies;
+  seldom: Seldom;
+  /** Hears of each request that is nobody's. */
+  refused?: (reason: RefusalReason) => void;
+  monotonic?: () => number;
+}
+
 /**
  * Finds out who sends a request, and what it may do with the client that it names. What the database said holds as long
  * as nothing has changed there, which it is asked four times a second; when it does not answer, what it said last goes on
@@ -49,9 +68,12 @@ export class Authenticator {
   readonly epochs: Epochs;
   readonly #keys: KeyDoor;
   readonly #grants: Lookups<Granted>;
+  readonly #flood: Flood;
   readonly #uses = new Map<string, Date>();
 
-  constructor(access: Access, apiKeys: ApiKeys, monotonic: () => number = () => performance.now()) {
+  constructor(private readonly parts: AuthenticatorParts) {
+    const { access, apiKeys, monotonic } = parts;
+    this.#flood = new Flood(monotonic);
     this.epochs = new Epochs(() => access.epoch(), monotonic);
     this.#keys = new KeyDoor(access, apiKeys, this.epochs);
     this.#grants = new Lookups(
@@ -68,25 +90,24 @@ export class Authenticator {
    * The caller if it is known at this moment without asking the database; `undefined`: ask `identify`; `null`: nobody.
    * It is the same object again while nothing has changed.
    */
-  identifyNow({ authorization }: Credentials, clientName = ''): Caller | null | undefined {
-    const key = bearerKey(authorization);
-    if (key === undefined) return null;
-    const proof = this.#keys.now(key);
-    if (proof === undefined) return undefined;
-    if (proof instanceof Refusal) return null;
-    const pair = grantId(proof.principal, clientName);
-    const granted = pair === undefined ? undefined : this.#grants.now(pair);
-    return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
+  identifyNow(credentials: Credentials, clientName = ''): Caller | null | undefined {
+    const found = this.#findNow(credentials.authorization, clientName);
+    if (!(found instanceof Refusal)) return found;
+    // Who sends too many bad keys is answered late, which takes `identify`.
+    return this.#isAnswered(found, credentials) ? null : undefined;
   }
 
-  /** @throws when the database does not answer and the key was not seen before */
+  /**
+   * @throws when the database does not answer and the caller was not known before; Problem `issuer_unavailable` when nobody
+   *   can say whether a JWT is good, `too_many_requests` after too many bad attempts
+   */
   async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
-    const now = this.identifyNow(credentials, clientName);
-    if (now !== undefined) return now;
-    const proof = await this.#keys.find(bearerKey(credentials.authorization)!);
-    if (proof instanceof Refusal) return null;
-    const pair = grantId(proof.principal, clientName);
-    return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
+    const { authorization } = credentials;
+    const found = this.#findNow(authorization, clientName) ?? (await this.#find(authorization!, clientName));
+    if (!(found instanceof Refusal)) return found;
+    if (this.#isAnswered(found, credentials)) return null;
+    this.parts.refused?.('throttled');
+    throw await this.#flood.late(credentials.socket);
   }
 
   /**
@@ -128,10 +149,48 @@ export class Authenticator {
     await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
   }
 
-  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller {
-    this.#note(proof.principal);
+  #findNow(authorization: string | undefined, clientName: string): Caller | Refusal | undefined {
+    if (authorization === undefined) return nothingShown;
+    const shown = bearer(authorization);
+    if (shown === undefined) return new Refusal('malformed');
+    const proof = this.#door(shown).now(shown);
+    if (!proof || proof instanceof Refusal) return proof;
+    const pair = grantId(proof.principal, clientName);
+    const granted = pair === undefined ? undefined : this.#grants.now(pair);
+    return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
+  }
+
+  async #find(authorization: string, clientName: string): Promise<Caller | Refusal> {
+    const shown = bearer(authorization)!;
+    const proof = await this.#door(shown).find(shown);
+    if (proof instanceof Refusal) return proof;
+    const pair = grantId(proof.principal, clientName);
+    return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
+  }
+
+  #door(shown: string): Door {
+    const { jwts } = this.parts;
+    return jwts && isJwt(shown) ? jwts : this.#keys;
+  }
+
+  /** Whether a refusal is told at once. One without any credentials is no attempt. */
+  #isAnswered({ reason, prefix }: Refusal, { address, forwardedFor }: Credentials): boolean {
+    const { proxies, refused } = this.parts;
+    if (reason !== 'missing' && !this.#flood.allows(proxies.origin(address, forwardedFor), prefix)) return false;
+    refused?.(reason);
+    return true;
+  }
+
+  #caller(proof: Proof, granted: Remembered<Granted> | undefined): Caller | Refusal {
+    const { principal } = proof;
+    if (granted && !granted.value) {
+      const hint = 'make it with POST /v1/services, or correct what maps callers to services';
+      this.parts.seldom.say('a caller was taken for a service that there is not', { service: principal.name, hint });
+      return new Refusal('unknown_service');
+    }
+    this.#note(principal);
     if (!granted) return new KnownCaller(proof, undefined, () => true);
-    const { value = new Granted() } = granted;
+    const value = granted.value!;
     if (value.caller?.proof !== proof) {
       value.caller = new KnownCaller(proof, value.client, () => this.#grants.holds(granted));
     }
@@ -146,17 +205,13 @@ export class Authenticator {
   }
 }
 
-export function credentialsOf({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Credentials {
-  return { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
-}
-
 /** What is asked of the grants, if anything: admins have none, and a key alone says that there is its service. */
-function grantId(principal: Principal, clientName: string): string | undefined {
-  return principal.kind === 'admin' || clientName === '' ? undefined : `${principal.name} ${clientName}`;
+function grantId({ kind, name, keyId }: Principal, clientName: string): string | undefined {
+  return kind === 'admin' || (clientName === '' && keyId !== undefined) ? undefined : `${name} ${clientName}`;
 }
 
 /** RFC 6750 2.1; the scheme is case-insensitive (RFC 9110 11.1). */
-function bearerKey(authorization: string | undefined): string | undefined {
-  if (authorization === undefined || authorization.length > 512) return undefined;
+function bearer(authorization: string | undefined): string | undefined {
+  if (authorization === undefined || authorization.length > maxChars) return undefined;
   return /^bearer +(\S+)$/i.exec(authorization)?.[1];
 }

@@ -7,9 +7,19 @@ import type { Caller, Credentials } from '../auth/authenticator';
 import { createLogger } from '../logger';
 import { RequestIds } from '../request-id';
 import { createFastify } from '../server';
+import { LongPoll } from '../tokens/long-poll';
 import { type ReadObserver, TokenAnswers, type TokenRead } from '../tokens/token-answer';
 import { registerTokenRoute } from '../tokens/token.route';
 import { Lane } from './lane';
+
+/** A store whose news does not arrive. */
+class CutStore extends MemoryTokenStore {
+  override onNews(): void {}
+
+  override newsArrives(): boolean {
+    return false;
+  }
+}
 
 /** The token route on two ports of one process, once with the lane before it and once without. */
 export class TwoDoors {
@@ -31,6 +41,9 @@ export class TwoDoors {
   /** Settles before any provider answers. */
   provider: Promise<void> = Promise.resolve();
   calls = 0;
+  /** Requests that wait for the next token, and how many may. */
+  waiting = 0;
+  readonly places = 3;
   /** Whether the process is about to end. */
   ending = false;
   /** Connections that the lane did not keep. */
@@ -38,31 +51,38 @@ export class TwoDoors {
   readonly counted: string[] = [];
   readonly reads: TokenRead[] = [];
   readonly tokens: TokenService;
+  /** Another replica, on the same store. */
+  readonly elsewhere: TokenService;
   readonly lane: Lane;
   readonly #callers = new Map<string, Caller>();
   readonly #withLane;
   readonly #plain;
 
-  constructor() {
+  constructor({ cut = false }: { cut?: boolean } = {}) {
     const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-    this.tokens = new TokenService({
-      store: new MemoryTokenStore(clock),
-      vault: new Vault(KeyRing.parse(newMasterKey('k'))),
-      loadClient: async (id) => {
-        const definition = { id: 'p', steps: [{}], token: { expiry: [] } } as never;
-        return { id, provider: 'p', definition, version: 1, secretVersion: 1, inputs: async () => ({}) };
-      },
-      requestToken: async (_definition, _inputs): Promise<IssuedToken> => {
-        this.calls++;
-        await this.provider;
-        const { accessToken } = this;
-        if (accessToken === '') throw new ProviderUnavailable({ message: 'down', providerStatus: 502 });
-        const sent = { sentAt: clock.now(), sentAtMonotonic: clock.monotonic() };
-        const headers = { 'X-TOKEN': accessToken };
-        return { ...sent, accessToken: new Secret(accessToken), tokenType: 'Bearer', lifeSeconds: 3_600, headers };
-      },
-      clock,
-    });
+    const store = cut ? new CutStore(clock) : new MemoryTokenStore(clock);
+    const vault = new Vault(KeyRing.parse(newMasterKey('k')));
+    const replica = (): TokenService =>
+      new TokenService({
+        store,
+        vault,
+        loadClient: async (id) => {
+          const definition = { id: 'p', steps: [{}], token: { expiry: [] } } as never;
+          return { id, provider: 'p', definition, version: 1, secretVersion: 1, inputs: async () => ({}) };
+        },
+        requestToken: async (): Promise<IssuedToken> => {
+          this.calls++;
+          await this.provider;
+          const { accessToken } = this;
+          if (accessToken === '') throw new ProviderUnavailable({ message: 'down', providerStatus: 502 });
+          const sent = { sentAt: clock.now(), sentAtMonotonic: clock.monotonic() };
+          const headers = { 'X-TOKEN': accessToken };
+          return { ...sent, accessToken: new Secret(accessToken), tokenType: 'Bearer', lifeSeconds: 3_600, headers };
+        },
+        clock,
+      });
+    this.tokens = replica();
+    this.elsewhere = replica();
     const parts = {
       authenticator: {
         identifyNow: (credentials: Credentials, name: string) =>
@@ -74,7 +94,10 @@ export class TwoDoors {
         stillKnown: (caller: Caller) => this.known && [...this.#callers.values()].includes(caller),
       } as never,
       tokens: this.tokens,
-      metrics: { served: (result: string) => this.counted.push(result) } as never,
+      metrics: {
+        served: (result: string) => this.counted.push(result),
+        waiting: (count: number) => (this.waiting = count),
+      } as never,
       reads: { note: (read) => this.reads.push(read) } satisfies ReadObserver,
     };
     const ids = new RequestIds();
@@ -82,7 +105,8 @@ export class TwoDoors {
     const answers = new TokenAnswers(parts);
     this.#withLane = createFastify(logger, ids);
     this.#plain = createFastify(logger, ids);
-    for (const door of [this.#withLane, this.#plain]) registerTokenRoute(door, answers);
+    for (const door of [this.#withLane, this.#plain])
+      registerTokenRoute(door, answers, new LongPoll(answers, this.places));
     this.#withLane.server.on('connection', () => this.handedOver++);
     this.lane = new Lane(this.#withLane.server, { answers, ids, logger, ending: () => this.ending });
     this.#withLane.addHook('preClose', (done) => {

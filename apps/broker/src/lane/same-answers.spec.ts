@@ -119,7 +119,50 @@ const plausible = fc
     return `GET /v1/clients/${name}/token${query} HTTP/1.1\r\n${lines}\r\n`;
   });
 
-const request = fc.tuple(fc.oneof(plausible, wellFormed), mutation).map(([text, { what, where, byte }]) => {
+/** Lines that mean something to somebody on the way. */
+const meaningful = oneOf(
+  ...['Connection: close, TE', 'Connection: keep-alive, close', 'Connection: upgrade', 'Connection: TE', 'Connection:'],
+  ...[
+    'Proxy-Connection: close',
+    'Content-Length: 0',
+    'Content-Length: 5',
+    'Transfer-Encoding: chunked',
+    'TE: trailers',
+  ],
+  ...['Transfer-Encoding: identity', 'Expect: 100-continue', 'Expect: x', 'Upgrade: websocket', 'Upgrade: h2c'],
+  ...['Host: other', 'Host:', 'Authorization: Bearer bad', 'authorization: Bearer good', 'X-Request-Id: other'],
+  ...[
+    'If-None-Match: "2"',
+    'Accept-Version: 1.0',
+    '__proto__: x',
+    'Content-Type: text/plain',
+    'Trailer: x',
+    'Range: bytes=0-1',
+  ],
+);
+
+/** One thing about it is not as it should be. */
+const flawed = fc
+  .tuple(
+    plausible,
+    fc.nat(),
+    fc.oneof(
+      oneOf('\n', '\r', '', '\r\r\n', '\n\r', '\r\n ', '\r\n\t', ' \r\n', '\t\r\n', '\0\r\n').map((end) => ({ end })),
+      oneOf(':', ' : ', ':  ', ':\t', ' ').map((colon) => ({ colon })),
+      meaningful.map((line) => ({ line })),
+      oneOf(' HTTP/1.0', ' HTTP/1.1 ', '  HTTP/1.1', ' HTTP/01.1', ' http/1.1', '').map((version) => ({ version })),
+    ),
+  )
+  .map(([text, where, flaw]) => {
+    const lines = text.split('\r\n');
+    const at = where % (lines.length - 1);
+    if ('end' in flaw) return [lines.slice(0, at + 1).join('\r\n'), lines.slice(at + 1).join('\r\n')].join(flaw.end);
+    if ('line' in flaw) return lines.toSpliced(1 + (where % (lines.length - 2)), 0, flaw.line).join('\r\n');
+    if ('version' in flaw) return text.replace(' HTTP/1.1', flaw.version);
+    return lines.with(at, lines[at]!.replace(': ', flaw.colon)).join('\r\n');
+  });
+
+const mutilated = fc.tuple(fc.oneof(plausible, wellFormed), mutation).map(([text, { what, where, byte }]) => {
   const bytes = Buffer.from(text, 'latin1');
   const at = where % bytes.length;
   const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)];
@@ -128,6 +171,11 @@ const request = fc.tuple(fc.oneof(plausible, wellFormed), mutation).map(([text, 
   if (what === 'remove') return Buffer.concat([before, after.subarray(1)]);
   return what === 'append' ? Buffer.concat([bytes, Buffer.of(byte)]) : bytes;
 });
+
+const request = fc.oneof(
+  mutilated,
+  flawed.map((text) => Buffer.from(text, 'latin1')),
+);
 
 describe('the lane and the HTTP server behind it', () => {
   const doors = new TwoDoors();
@@ -173,7 +221,7 @@ describe('the lane and the HTTP server behind it', () => {
         asked += requests.length;
         await Promise.all(requests.map((bytes) => sameFrom(bytes)));
       }),
-      { numRuns: 30, endOnFailure: true },
+      { numRuns: 50, endOnFailure: true },
     );
     // Else nothing was compared.
     expect(doors.handedOver).toBeLessThan(asked * 0.9);

@@ -8,6 +8,7 @@ import {
   type TokenEvents,
   type TokenService,
 } from '#tokens';
+import { type RefusalReason, refusalReasons } from '../auth/principal';
 
 export type Served = 'hit' | 'miss' | 'not_modified' | 'refused';
 
@@ -31,6 +32,7 @@ export class Metrics implements TokenEvents {
   readonly #audited = this.#counter('audited_reads_total', 'Reads that are to be audited: written, or lost.', [
     'result',
   ]);
+  readonly #refused = this.#counter('refusals_total', "Requests that were nobody's, by reason.", ['reason']);
   readonly #duration = new Histogram({
     name: 'tokenbroker_renewal_duration_seconds',
     help: 'From before the token request to its end.',
@@ -66,6 +68,7 @@ export class Metrics implements TokenEvents {
     ),
     due: this.#gauge('queue_due', 'Clients whose renewal is due now; NaN while the token store does not answer.', []),
     depth: this.#gauge('queue_depth', 'Clients in the renewal queue; NaN while the token store does not answer.', []),
+    waiting: this.#gauge('token_waiters', 'Requests that wait here for the next token (`wait`).', []),
     cache: this.#gauge('cache_entries', 'Tokens in this process.', []),
   };
   readonly #servedBy: Record<Served, Counter.Internal>;
@@ -84,6 +87,7 @@ export class Metrics implements TokenEvents {
     for (const result of servedResults) this.#servedBy[result].inc(0);
     for (const result of rejectionResults) this.#rejections.inc({ result }, 0);
     for (const result of ['written', 'lost'] as const) this.readsAudited(result, 0);
+    for (const reason of refusalReasons) this.#refused.inc({ reason }, 0);
     for (const provider of this.#providers) {
       this.#renewals.inc({ provider, outcome: 'renewed', reason: '' }, 0);
       this.#calls.inc({ provider, status: '200' }, 0);
@@ -98,6 +102,15 @@ export class Metrics implements TokenEvents {
 
   readsAudited(result: 'written' | 'lost', reads: number): void {
     this.#audited.inc({ result }, reads);
+  }
+
+  refused(reason: RefusalReason): void {
+    this.#refused.inc({ reason });
+  }
+
+  /** So many requests wait for the next token. */
+  waiting(count: number): void {
+    this.#gauges.waiting.set(count);
   }
 
   /** @param statusClass of the answer, `2xx` and so on; `unreachable` or `timeout` where there was none */

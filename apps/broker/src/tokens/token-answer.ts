@@ -86,6 +86,21 @@ export class TokenAnswers {
     return this.#authenticator.stillKnown(caller);
   }
 
+  /** The same question again, from who waits for another answer. @throws Problem */
+  async readmit(question: TokenQuestion, admitted: Admitted): Promise<Admitted> {
+    return this.stillAdmitted(admitted) ? admitted : this.admit(question);
+  }
+
+  /** For who waits for the next token. */
+  nextNews({ clientId }: Admitted, withinMs: number): ReturnType<TokenService['nextNews']> {
+    return this.#tokens.nextNews(clientId, withinMs);
+  }
+
+  /** So many wait. */
+  waiting(count: number): void {
+    this.#metrics.waiting(count);
+  }
+
   /** The token, if nobody has to be asked for it. */
   peek({ clientId, minTtlSeconds }: Admitted): ServableToken | undefined {
     return this.#tokens.peek(clientId, minTtlSeconds);

@@ -61,7 +61,7 @@ export class IssuerMetadata {
 }
 
 /** OpenID Connect Discovery 1.0 section 4 appends to the path, RFC 8414 section 3.1 puts in front of it. */
-function metadataUrls(issuer: URL): URL[] {
+export function metadataUrls(issuer: URL): URL[] {
   const path = slashless(issuer.pathname);
   return [
     new URL(`${issuer.origin}${path}/.well-known/openid-configuration`),

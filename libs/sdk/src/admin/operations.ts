@@ -4,12 +4,28 @@ import { delayMs } from '../http/retry';
 import type { Transport } from '../http/transport';
 import { eventsIn } from './event-stream';
 import { Pages } from './pages';
-import type { AuditView, EventView, RenewalHourView, SummaryView } from './wire';
+import type { AuditView, EventView, ReadsView, RenewalHourView, SummaryView } from './wire';
 
 export interface EventFilter {
   client?: string;
   /** The `seq` of an event: only what came behind it. */
   after?: string;
+}
+
+interface Period {
+  from?: Date;
+  to?: Date;
+  /** Of a page. */
+  limit?: number;
+}
+
+export interface ReadsFilter extends Period {
+  service?: string;
+  client?: string;
+}
+
+export interface RenewalHoursFilter extends Period {
+  provider?: string;
 }
 
 /** `/v1/events`: changes of condition, and of what providers are asked. */
@@ -83,9 +99,17 @@ export class OperationsAdmin {
     return new Pages(this.#transport, { path: '/v1/audit', query: { ...filter } });
   }
 
-  /** Sums of renewals by the hour. */
-  renewalHours({ from, to, ...filter }: { provider?: string; from?: Date; to?: Date; limit?: number } = {}) {
-    const period = { ...(from && { from: from.toISOString() }), ...(to && { to: to.toISOString() }) };
-    return new Pages<RenewalHourView>(this.#transport, { path: '/v1/renewals', query: { ...filter, ...period } });
+  /** Which service had which token, the newest first; where the broker is set to note it. */
+  auditReads({ from, to, ...filter }: ReadsFilter = {}): Pages<ReadsView> {
+    return new Pages(this.#transport, { path: '/v1/audit/reads', query: { ...filter, ...period(from, to) } });
   }
+
+  /** Sums of renewals by the hour. */
+  renewalHours({ from, to, ...filter }: RenewalHoursFilter = {}): Pages<RenewalHourView> {
+    return new Pages(this.#transport, { path: '/v1/renewals', query: { ...filter, ...period(from, to) } });
+  }
+}
+
+function period(from: Date | undefined, to: Date | undefined): Record<string, string> {
+  return { ...(from && { from: from.toISOString() }), ...(to && { to: to.toISOString() }) };
 }

@@ -187,6 +187,17 @@ export interface AuditView {
   request_id?: string;
 }
 
+/** Reads of one token by one service within a second of the clock. */
+export interface ReadsView {
+  at: string;
+  reads: number;
+  service: string;
+  key_id?: string;
+  client: string;
+  client_id: string;
+  generation: string;
+}
+
 export interface EventView {
   seq: string;
   at: string;

@@ -1,8 +1,10 @@
 import type { Clock } from '../clock';
-import { BrokerError, TokenBrokerError } from '../errors';
+import { BrokerError, BrokerUnreachable, TokenBrokerError } from '../errors';
 
 const firstMs = 100;
 const mostMs = 5_000;
+/** Where nobody answers nobody is burdened, and a broker that restarts is back in seconds. */
+const mostUnreachableMs = 1_000;
 
 /**
  * How long to wait before the next attempt: anything up to twice as much each time ("full jitter", so that callers that
@@ -10,7 +12,7 @@ const mostMs = 5_000;
  * @param attempt from 1
  */
 export function delayMs(attempt: number, error: unknown, random: () => number): number {
-  const most = Math.min(mostMs, firstMs * 2 ** attempt);
+  const most = Math.min(error instanceof BrokerUnreachable ? mostUnreachableMs : mostMs, firstMs * 2 ** attempt);
   const jitter = random() * most;
   const asked = error instanceof BrokerError ? error.retryAfterSeconds : undefined;
   return asked === undefined ? jitter : asked * 1_000 + jitter / 4;

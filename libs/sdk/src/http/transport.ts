@@ -1,4 +1,4 @@
-import { type Clock, type Moment, moment, msLeft } from '../clock';
+import { type Clock, type Moment, moment, msLeft, unlessAborted } from '../clock';
 import { BrokerUnreachable, Misconfigured } from '../errors';
 import { without } from '../hidden';
 import { failureOf, parsed } from './answer';
@@ -47,6 +47,8 @@ const usualAttemptMs = 12_000;
 /** Speaks to the broker: one call is one request, or as many as it takes and there is time for. */
 export class Transport {
   readonly #parts: TransportParts;
+  /** Those that pause since nobody answered. */
+  readonly #pausing = new Set<AbortController>();
 
   constructor(parts: TransportParts) {
     this.#parts = parts;
@@ -64,9 +66,22 @@ export class Transport {
       } catch (error) {
         const pauseMs = delayMs(attempt, error, random);
         if (!repeatable || !mayRetry(error) || pauseMs >= msLeft(began, allowedMs, clock)) throw error;
-        await clock.sleep(pauseMs, call.signal);
+        await (error instanceof BrokerUnreachable
+          ? this.#pause(pauseMs, call.signal)
+          : clock.sleep(pauseMs, call.signal));
       }
     }
+  }
+
+  /** For so long, or until the broker has answered somebody else: then it is there again. */
+  async #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const ending = new AbortController();
+    const abort = (): void => ending.abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#pausing.add(ending);
+    await this.#parts.clock.sleep(ms, ending.signal).catch(() => signal?.throwIfAborted());
+    this.#pausing.delete(ending);
+    signal?.removeEventListener('abort', abort);
   }
 
   /** An answer whose body goes on and on: it is not read here, and ends with the signal. */
@@ -91,7 +106,7 @@ export class Transport {
     const abort = (): void => ending.abort();
     call.signal?.addEventListener('abort', abort, { once: true });
     const sentAt = moment(this.#parts.clock);
-    const { response, text } = await this.#exchange(call, credential, ending.signal)
+    const { response, text } = await unlessAborted(this.#exchange(call, credential, ending.signal), ending.signal)
       .catch((error: unknown) => {
         throw this.#unreachable(error, credential, call.signal, late);
       })
@@ -103,6 +118,7 @@ export class Transport {
     if (!response.ok && status !== 304) throw failureOf(response, text, credential, this.#parts.clock);
     const body = text === '' ? undefined : parsed(text);
     if (text !== '' && body === undefined) throw new BrokerUnreachable(`The answer (${status}) is no JSON.`, status);
+    for (const ending of this.#pausing) ending.abort();
     return { status, headers, body, sentAt };
   }
 

@@ -55,7 +55,7 @@ export class FakeBroker {
   /** An SDK that asks this broker, by its clock. */
   connect(more: Partial<Omit<TokenBrokerOptions, 'url'>> = {}): TokenBroker {
     const { url, key, fetch, clock } = this;
-    return new TokenBroker({ url, key, fetch, clock, random: () => 0, ...more });
+    return new TokenBroker({ url, key, fetch, clock, random: () => 0.5, ...more });
   }
 
   /** Nothing listens any more, until `comeBack()`. */

@@ -1,27 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { type Bench, claimedOf, memoryBench, redisBench, token } from './stores.fixture';
+import { type Bench, claimedOf, eachWithItsClient, stores, token } from './stores.fixture';
 import type { Attempt, Attempts, TokenStore } from './token-store';
 
 const hour = 3_600_000;
 
-describe.each([
-  ['memory', memoryBench],
-  ['Redis', redisBench],
-])('the last attempts of a client, in %s,', (_, start) => {
+describe.each(stores)('the last attempts of a client, in %s,', (_, start) => {
   let bench: Bench;
   let store: TokenStore;
   let id: string;
-
-  beforeAll(async () => {
-    bench = await start();
-    store = bench.store;
-  });
-  afterAll(() => bench.close());
-  beforeEach(() => {
-    id = randomUUID();
-  });
-  afterEach(() => store.remove(id));
+  eachWithItsClient(start, (given) => ({ bench, store, id } = given));
 
   const claimed = async () => claimedOf(bench, id, (await store.read(id)).token?.generation);
   const fails = async (over: Partial<Attempts> = {}) => {

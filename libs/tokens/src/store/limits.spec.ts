@@ -1,29 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { type Bench, claimedOf, memoryBench, redisBench, token } from './stores.fixture';
+import { type Bench, claimedOf, eachWithItsClient, stores, token } from './stores.fixture';
 import { type Claim, leaseMs, type TokenStore } from './token-store';
 
 const interval = 1_800_000;
 const failed = { failures: 1, refusals: 0 };
 
-describe.each([
-  ['memory', memoryBench],
-  ['Redis', redisBench],
-])("a provider's limits, in %s:", (kind, start) => {
+describe.each(stores)("a provider's limits, in %s:", (kind, start) => {
   let bench: Bench;
   let store: TokenStore;
   let id: string;
-
-  beforeAll(async () => {
-    bench = await start();
-    store = bench.store;
-  });
-  afterAll(() => bench.close());
-  beforeEach(async () => {
-    id = randomUUID();
-    await store.enqueue([{ clientId: id, secretVersion: 1, dueInMs: 0 }]);
-  });
-  afterEach(() => store.remove(id));
+  eachWithItsClient(start, (given) => ({ bench, store, id } = given));
+  beforeEach(() => store.enqueue([{ clientId: id, secretVersion: 1, dueInMs: 0 }]));
 
   const dueNow = async () => (await store.claimDue(64)).claims.filter((claim) => claim.clientId === id);
   const stored = async () => (await store.read(id)).token?.generation;

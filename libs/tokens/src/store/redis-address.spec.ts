@@ -66,7 +66,13 @@ describe('the address of Redis', () => {
   });
 
   it('of one Redis is left to the client library', () => {
-    for (const url of ['redis://localhost', 'redis://:p@h:1/3', 'rediss://u:p%40@h:6380?family=6', 'redis://[::1]:1']) {
+    for (const url of [
+      'redis://localhost',
+      'redis://:p@h:1/3',
+      'rediss://u:p%40@h:6380?family=6',
+      'redis://[::1]:1/',
+      'redis://h?db=2',
+    ]) {
       const address = parseRedisUrl(url);
       expect(address.kind === 'single' && address.url.reveal()).toBe(url);
     }
@@ -80,6 +86,11 @@ describe('the address of Redis', () => {
     ['redis:// h', /not a Redis URL/],
     ['redis://user:a/b@h', /cannot be read as a URL.*%2F/],
     ['redis://user:100%@h', /cannot be read as a URL/],
+    ['redis://h/notanumber', /a database that is not a number.*\[\/db\]/],
+    ['redis://h/0/1', /a database that is not a number/],
+    ['redis://h?db=one', /a database that is not a number/],
+    ['redis://h:0', /has a host/],
+    ['redis:///0', /has a host|cannot be read/],
     ['redis+sentinel://h', /does not name the master.*\/mymaster/],
     ['redis+sentinel://h/', /does not name the master/],
     ['redis+sentinel://h/m/one', /does not name the master/],

@@ -80,16 +80,24 @@ export function parseRedisUrl(text: string): RedisAddress {
   };
 }
 
-/** Goes to the client library as it is. */
+/** Goes to the client library as it is, which would take whatever it says for a database, and for ever be refused. */
 function single(text: string): RedisAddress {
+  const { hostname, port, pathname, searchParams } = urlOf(text);
+  const databases = [pathname.slice(1), searchParams.get('db') ?? ''];
+  if (!databases.every((db) => /^\d{0,5}$/.test(db)))
+    throw new InvalidRedisUrl('names a database that is not a number', 'single');
+  if (!hostname || port === '0') throw new InvalidRedisUrl('has a host that is not host or host:port', 'single');
+  return { kind: 'single', url: new Secret(text) };
+}
+
+function urlOf(text: string): URL {
   try {
-    const { hostname, username, password } = new URL(text);
-    decodeURIComponent(username + password);
-    if (hostname) return { kind: 'single', url: new Secret(text) };
+    const url = new URL(text);
+    decodeURIComponent(url.username + url.password);
+    return url;
   } catch {
-    // said below
+    throw new InvalidRedisUrl(`cannot be read as a URL, ${encoded}`, 'single');
   }
-  throw new InvalidRedisUrl(`cannot be read as a URL, ${encoded}`, 'single');
 }
 
 function loginOf(userinfo: string, kind: RedisAddress['kind'], decode: (part: string) => string): RedisLogin {

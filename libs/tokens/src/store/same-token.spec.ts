@@ -1,28 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { type Bench, claimedOf, memoryBench, redisBench, token } from './stores.fixture';
+import { type Bench, claimedOf, eachWithItsClient, stores, token } from './stores.fixture';
 import type { Commit, NewToken, TokenStore } from './token-store';
 
 const hour = 3_600_000;
 const skew = 30_000;
 
-describe.each([
-  ['memory', memoryBench],
-  ['Redis', redisBench],
-])('a token that comes again, in %s,', (kind, start) => {
+describe.each(stores)('a token that comes again, in %s,', (kind, start) => {
   let bench: Bench;
   let store: TokenStore;
   let id: string;
-
-  beforeAll(async () => {
-    bench = await start();
-    store = bench.store;
-  });
-  afterAll(() => bench.close());
-  beforeEach(() => {
-    id = randomUUID();
-  });
-  afterEach(() => store.remove(id));
+  eachWithItsClient(start, (given) => ({ bench, store, id } = given));
 
   const read = () => store.read(id);
   const runway = async () => (await read()).token?.runwayMs ?? 0;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '#providers';
 import { startRedis } from '../../../../test/harness/redis';
 import { startRedisCluster } from '../../../../test/harness/redis-cluster';
@@ -25,7 +26,7 @@ class TestClock implements Clock {
   monotonic = (): number => performance.now() + this.shift;
 }
 
-export async function memoryBench(): Promise<Bench> {
+async function memoryBench(): Promise<Bench> {
   const clock = new TestClock();
   const store = new MemoryTokenStore(clock);
   return {
@@ -38,7 +39,7 @@ export async function memoryBench(): Promise<Bench> {
   };
 }
 
-export function redisBench(): Promise<Bench> {
+function redisBench(): Promise<Bench> {
   return benchOn(startRedis());
 }
 
@@ -65,6 +66,35 @@ async function benchOn(starting: Promise<{ url: string; stop(): Promise<void> }>
       await redis.stop();
     },
   };
+}
+
+/** Those that do everything alike, for `describe.each`. */
+export const stores: [name: string, start: () => Promise<Bench>][] = [
+  ['memory', memoryBench],
+  ['Redis', redisBench],
+];
+
+/** What a test of a store begins with. */
+export interface Given {
+  bench: Bench;
+  store: TokenStore;
+  /** Of a client that no other test has. */
+  id: string;
+}
+
+/** Called in a `describe`: starts one store for all its tests, and gives each of them a client of its own. */
+export function eachWithItsClient(start: () => Promise<Bench>, take: (given: Given) => void): void {
+  let bench: Bench;
+  let id: string;
+  beforeAll(async () => {
+    bench = await start();
+  });
+  afterAll(() => bench.close());
+  beforeEach(() => {
+    id = randomUUID();
+    take({ bench, store: bench.store, id });
+  });
+  afterEach(() => bench.store.remove(id));
 }
 
 /** Claims on demand, once the last token has had its least rest. */

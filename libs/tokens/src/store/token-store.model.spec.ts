@@ -2,12 +2,9 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { commands, type Model, Real } from './store-commands.fixture';
 import { ClientModel } from './store-model.fixture';
-import { type Bench, memoryBench, redisBench } from './stores.fixture';
+import { type Bench, stores } from './stores.fixture';
 
-describe.each([
-  ['memory', memoryBench],
-  ['Redis', redisBench],
-])('whatever happens in whatever order, the store in %s', (_, start) => {
+describe.each(stores)('whatever happens in whatever order, the store in %s', (_, start) => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await start();

@@ -1,25 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type Bench, claimedOf, clusterBench, memoryBench, redisBench, token } from './stores.fixture';
+import { type Bench, claimedOf, clusterBench, eachWithItsClient, stores, token } from './stores.fixture';
 import { leaseMs, minRestMs, type News, type TokenStore } from './token-store';
 
-describe.each([
-  ['memory', memoryBench],
-  ['Redis', redisBench],
-  ['a Redis Cluster', clusterBench],
-])('the token store in %s', (_, start) => {
+describe.each(stores.concat([['a Redis Cluster', clusterBench]]))('the token store in %s', (_, start) => {
   let bench: Bench;
   let store: TokenStore;
   let id: string;
-
-  beforeAll(async () => {
-    bench = await start();
-    store = bench.store;
-  });
-  afterAll(() => bench.close());
-  beforeEach(() => {
-    id = randomUUID();
-  });
-  afterEach(() => store.remove(id));
+  eachWithItsClient(start, (given) => ({ bench, store, id } = given));
 
   const now = () => bench.now();
   const enqueue = (dueInMs = 0, secretVersion = 1) => store.enqueue([{ clientId: id, secretVersion, dueInMs }]);

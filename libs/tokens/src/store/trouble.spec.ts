@@ -1,27 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { type Bench, claimedOf, memoryBench, redisBench, token } from './stores.fixture';
+import { type Bench, claimedOf, eachWithItsClient, stores, token } from './stores.fixture';
 import type { NewToken, TokenStore } from './token-store';
 
 const hour = 3_600_000;
 const failed = { failures: 1, refusals: 0 };
 
-describe.each([
-  ['memory', memoryBench],
-  ['Redis', redisBench],
-])('a client in trouble, in %s,', (_, start) => {
+describe.each(stores)('a client in trouble, in %s,', (_, start) => {
   let bench: Bench;
   let store: TokenStore;
   let id: string;
-
-  beforeAll(async () => {
-    bench = await start();
-    store = bench.store;
-  });
-  afterAll(() => bench.close());
-  beforeEach(() => {
-    id = randomUUID();
-  });
-  afterEach(() => store.remove(id));
+  eachWithItsClient(start, (given) => ({ bench, store, id } = given));
 
   const claimed = async () => claimedOf(bench, id, (await store.read(id)).token?.generation);
   const comes = async (over: Partial<NewToken> = {}) =>

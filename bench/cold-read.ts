@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { BrokerApi } from './broker-api';
+import { bulkEnv, untilIssued } from './bulk-provider';
+import type { Cores } from './cores';
+import { grantAll, registerCrowd } from './crowd';
+import { type Row, spread } from './figures';
+import { applyLoad } from './load';
+import { cpuSeconds, type Program, residentMb, startProgram } from './program';
+import { type Ground, startGround } from './rig';
+
+export interface ColdReadOptions {
+  rounds: number;
+  connections: number;
+  cores: Cores | undefined;
+  say: (line: string) => void;
+  nodeOptions: string[];
+}
+
+const clients = 10_000;
+const fewClients = 2_500;
+/** A token in memory is looked up in Redis again after 10 s, even if no news of it came. */
+const coldAfterMs = 10_200;
+const settleMs = 10_000;
+const lifeSeconds = 3_600;
+
+/** What a replica takes up with and without tokens, and reads of tokens that it has to fetch from Redis. */
+export async function measureColdReads(options: ColdReadOptions): Promise<Row[]> {
+  const { cores, say, rounds, connections } = options;
+  const ground = await startGround({ cores, nodeOptions: options.nodeOptions, simulatorEnv: bulkEnv(lifeSeconds) });
+  let other: Program | undefined;
+  try {
+    say(`cold reads: ${clients} clients get their first tokens`);
+    await registerCrowd(ground, clients, () => 4_000 + Math.random() * 15_000);
+    const renewing = await ground.startBroker();
+    await untilIssued(ground, clients, 120_000);
+    await renewing.stop();
+
+    const broker = await ground.startBroker();
+    await delay(settleMs);
+    const idleMb = residentMb(broker.pid);
+    const api = new BrokerApi(broker.url, ground.adminKey, ground.simulator.url);
+    const key = await api.grantedKey('bench', 'bench-0');
+    await grantAll(ground, 'bench');
+    const load = { headers: { authorization: `Bearer ${key}` }, connections };
+    const paths = Array.from({ length: clients }, (_, i) => `/v1/clients/bench-${i}/token`);
+    await applyLoad({ ...load, url: broker.url, paths: paths.slice(0, fewClients) });
+    await delay(settleMs);
+    const fewMb = residentMb(broker.pid);
+    await applyLoad({ ...load, url: broker.url, paths });
+    await delay(settleMs);
+    const perThousandMb = ((residentMb(broker.pid) - fewMb) / (clients - fewClients)) * 1_000;
+
+    const answer = await api.readToken('bench-0', key);
+    other = await startRedisGet(ground, paths, answer, cores);
+    const [cold, gets]: [Sample[], Sample[]] = [[], []];
+    for (let round = 1; round <= rounds; round++) {
+      const from = performance.now();
+      gets.push(await sample(other, () => applyLoad({ ...load, url: other!.url, paths: [...paths, ...paths] })));
+      await delay(coldAfterMs - (performance.now() - from));
+      cold.push(await sample(broker, () => applyLoad({ ...load, url: broker.url, paths })));
+      say(
+        `  round ${round}: cold ${Math.round(cold.at(-1)!.rate)}/s, node + ioredis ${Math.round(gets.at(-1)!.rate)}/s`,
+      );
+    }
+    const ratio = (pick: keyof Sample) => spread(cold.map((one, i) => one[pick] / gets[i]![pick]));
+    const rates = (all: Sample[]) => ({ ...spread(all.map(({ rate }) => rate)), unit: 'requests/s' });
+    return [
+      { measure: 'token read from Redis / node + ioredis GET', ...ratio('rate'), unit: '', bar: { atLeast: 0.9 } },
+      { measure: `… the same per second of the server's CPU`, ...ratio('ratePerCpu'), unit: '' },
+      { measure: 'token read from Redis', ...rates(cold), note: `each of ${clients.toLocaleString('en-US')} once` },
+      { measure: 'node + ioredis GET', ...rates(gets) },
+      { measure: 'resident memory at rest', figure: idleMb, unit: 'MB', bar: { atMost: 150 } },
+      { measure: '… for each 1,000 tokens in memory', figure: perThousandMb, unit: 'MB', bar: { atMost: 3 } },
+    ];
+  } finally {
+    await other?.stop();
+    await ground.stop();
+  }
+}
+
+interface Sample {
+  rate: number;
+  ratePerCpu: number;
+}
+
+async function sample({ pid }: Program, load: () => ReturnType<typeof applyLoad>): Promise<Sample> {
+  const [cpu, at] = [cpuSeconds(pid), performance.now()];
+  const { requestsPerSecond: rate } = await load();
+  return { rate, ratePerCpu: (rate * (performance.now() - at)) / 1_000 / (cpuSeconds(pid) - cpu) };
+}
+
+/** The same bytes for each path, under a key of its own. */
+async function startRedisGet(
+  { redisUrl }: Ground,
+  paths: string[],
+  answer: { headers: Record<string, string>; body: string },
+  cores: Cores | undefined,
+): Promise<Program> {
+  const redis = new Redis(redisUrl);
+  await Promise.all(paths.map((path) => redis.set(path, answer.body))).finally(() => redis.disconnect());
+  for (const name of ['date', 'connection', 'keep-alive']) delete answer.headers[name];
+  const env = { BENCH_ANSWER: JSON.stringify(answer), REDIS_URL: redisUrl };
+  return startProgram('bench/servers/redis-get.js', env, cores?.server);
+}

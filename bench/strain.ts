@@ -1,0 +1,152 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { root } from '../test/harness/root';
+import { BrokerApi } from './broker-api';
+import { bulkEnv, readBulk, untilIssued } from './bulk-provider';
+import type { Cores } from './cores';
+import { registerCrowd } from './crowd';
+import { median, type Row, spread } from './figures';
+import { applyLoad } from './load';
+import type { Program } from './program';
+import { type Ground, startGround } from './rig';
+import { renewedAtShare } from './scale';
+
+export interface StrainOptions {
+  rounds: number;
+  seconds: number;
+  connections: number;
+  cores: Cores | undefined;
+  say: (line: string) => void;
+  nodeOptions: string[];
+}
+
+/** As 100,000 clients make whose tokens live for 300 s. */
+const renewalsPerSecond = 500;
+const lifeSeconds = 20;
+/** What services read meanwhile: the same at rest and under strain. */
+const readsPerSecond = 2_000;
+const floodConnections = 64;
+/** What came due while a replica was halted is renewed within this time. */
+const catchUpMs = 4_000;
+const bar = { atMost: 1.5 };
+
+/** How long those wait who have done nothing wrong: while much is renewed, and while somebody guesses keys. */
+export async function measureStrain(options: StrainOptions): Promise<Row[]> {
+  return [...(await whileRenewing(options)), ...(await whileFlooded(options))];
+}
+
+interface Reader {
+  broker: Program;
+  /** @returns p50 and p99 of the reads, ms */
+  read(): Promise<{ p50: number; p99: number }>;
+}
+
+async function startReader(ground: Ground, client: string, options: StrainOptions): Promise<Reader> {
+  const broker = await ground.startBroker();
+  const api = new BrokerApi(broker.url, ground.adminKey, ground.simulator.url);
+  if (client === 'bench-reader') await api.registerClient(client, { ttlSeconds: 3_600, verify: true, longToken: true });
+  const key = await api.grantedKey('bench', client);
+  const { connections, seconds } = options;
+  const load = { url: broker.url, paths: [`/v1/clients/${client}/token`], headers: { authorization: `Bearer ${key}` } };
+  return { broker, read: () => applyLoad({ ...load, connections, seconds, ratePerSecond: readsPerSecond }) };
+}
+
+/** Two replicas that share nothing but a core, in turn: one has nothing to renew, the other is halted meanwhile. */
+async function whileRenewing(options: StrainOptions): Promise<Row[]> {
+  const { cores, nodeOptions, say, rounds, seconds } = options;
+  const quiet = await startGround({ cores, nodeOptions });
+  const busy = await startGround({ cores, nodeOptions, simulatorEnv: bulkEnv(lifeSeconds) });
+  try {
+    const crowd = Math.round(renewalsPerSecond * renewedAtShare * lifeSeconds);
+    await registerCrowd(busy, crowd, () => 4_000 + Math.random() * renewedAtShare * lifeSeconds * 1_000);
+    const atRest = await startReader(quiet, 'bench-reader', options);
+    const renewing = await startReader(busy, 'bench-0', options);
+    await untilIssued(busy, crowd, 60_000);
+    const rates: number[] = [];
+    const { at, under } = await inTurn(rounds, say, {
+      atRest: async () => {
+        process.kill(renewing.broker.pid, 'SIGSTOP');
+        return atRest.read().finally(() => process.kill(renewing.broker.pid, 'SIGCONT'));
+      },
+      under: async () => {
+        await delay(catchUpMs);
+        const { issued } = await readBulk(busy);
+        const read = await renewing.read();
+        rates.push(((await readBulk(busy)).issued - issued) / seconds);
+        return read;
+      },
+    });
+    return rowsOf('renewals', `${Math.round(median(rates))} renewals/s`, at, under);
+  } finally {
+    await busy.stop();
+    await quiet.stop();
+  }
+}
+
+async function whileFlooded(options: StrainOptions): Promise<Row[]> {
+  const { cores, nodeOptions, say, rounds, seconds } = options;
+  const ground = await startGround({ cores, nodeOptions });
+  try {
+    const reader = await startReader(ground, 'bench-reader', options);
+    const refusals: number[] = [];
+    const { at, under } = await inTurn(rounds, say, {
+      atRest: () => reader.read(),
+      under: async () => {
+        const flood = fork(join(root, 'dist/bench/flood.main.js'), [
+          ...[reader.broker.url, '/v1/clients/bench-reader/token', String(floodConnections)],
+        ]);
+        try {
+          const before = await refusedBy(flood);
+          const read = await reader.read();
+          refusals.push(((await refusedBy(flood)) - before) / seconds);
+          return read;
+        } finally {
+          flood.kill();
+        }
+      },
+    });
+    const note = `${floodConnections} connections, ${Math.round(median(refusals))} refused/s`;
+    return rowsOf('a flood of bad keys', note, at, under);
+  } finally {
+    await ground.stop();
+  }
+}
+
+async function refusedBy(flood: ChildProcess): Promise<number> {
+  const [{ refused }] = (await once(flood, 'message')) as [{ refused: number }];
+  return refused;
+}
+
+interface Read {
+  p50: number;
+  p99: number;
+}
+
+async function inTurn(
+  rounds: number,
+  say: (line: string) => void,
+  { atRest, under }: { atRest: () => Promise<Read>; under: () => Promise<Read> },
+): Promise<{ at: Read[]; under: Read[] }> {
+  const found: { at: Read[]; under: Read[] } = { at: [], under: [] };
+  await atRest(); // to warm up
+  await under();
+  for (let round = 1; round <= rounds; round++) {
+    found.at.push(await atRest());
+    found.under.push(await under());
+    const told = [found.at, found.under].map((all) => `${all.at(-1)!.p99.toFixed(2)} ms`);
+    say(`  round ${round}: p99 ${told[0]} at rest, ${told[1]} under strain`);
+  }
+  return found;
+}
+
+function rowsOf(strain: string, note: string, at: Read[], under: Read[]): Row[] {
+  const p99 = (all: Read[]): number[] => all.map((read) => read.p99);
+  const ratio = spread(p99(under).map((value, round) => value / p99(at)[round]!));
+  return [
+    { measure: `token read p99 during ${strain} / at rest`, ...ratio, unit: '', bar, note },
+    { measure: `… p99 during ${strain}`, ...spread(p99(under)), unit: 'ms' },
+    { measure: '… p99 at rest', ...spread(p99(at)), unit: 'ms' },
+  ];
+}
