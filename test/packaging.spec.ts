@@ -22,10 +22,11 @@ interface ComposeService {
 const run = promisify(execFile);
 const root = join(__dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const markdown = ['.', 'docs', 'docs/decisions', 'docs/how-to', 'docs/reference', 'apps/simulator'].flatMap((folder) =>
-  readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name)),
+const markdown = ['.', 'docs', 'docs/decisions', 'docs/how-to', 'docs/reference', 'apps/simulator', 'libs/sdk'].flatMap(
+  (folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
 );
 const prose = (path: string): string => read(path).replace(/^```[^]*?^```/gm, '');
 const readme = read('README.md');
@@ -53,7 +54,7 @@ const services = (parse(read('docker-compose.yml'), { merge: true }) as { servic
 /** The variables that apps/broker/src/config.ts knows: the fields of its Environment, and `_FILE` for each secret. */
 const configSource = read('apps/broker/src/config.ts');
 const fields = [...configSource.matchAll(/^ {2}([A-Z][A-Z_]+)(?:\?:|:| =)/gm)].map((match) => match[1]!);
-const secrets = /const secrets = \[(.*?)\]/s.exec(configSource)![1]!.match(/[A-Z_]{2,}/g)!;
+const secrets = /const files = \[(.*?)\]/s.exec(configSource)![1]!.match(/[A-Z_]{2,}/g)!;
 const known = [...fields, ...secrets.map((name) => `${name}_FILE`)];
 
 describe('the Dockerfile', () => {
@@ -184,12 +185,12 @@ describe('what the image holds is enough', () => {
   test('to serve every route of the API that the README lists, and the README lists every route', async () => {
     const { paths } = (await (await fetch(`${broker!.url}/openapi.json`)).json()) as { paths: Record<string, object> };
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+      Object.keys(methods).map((method) => `${path.startsWith('/proxy/') ? 'ANY' : method.toUpperCase()} ${path}`),
     );
-    const listed = [...readme.matchAll(/`((?:GET|POST|PUT|PATCH|DELETE) \/(?:v\d|oauth|\.well-known)\b[^`?]*)`/g)].map(
-      (match) => match[1]!,
-    );
-    expect([...new Set(listed)].sort()).toEqual(routes.sort());
+    const listed = [
+      ...readme.matchAll(/`((?:GET|POST|PUT|PATCH|DELETE|ANY) \/(?:v\d|oauth|proxy|\.well-known)\b[^`?]*)`/g),
+    ].map((match) => match[1]!.replace('…', ''));
+    expect([...new Set(listed)].sort()).toEqual([...new Set(routes)].sort());
   });
 
   test('to run the simulator, which its health check then finds well', async () => {

@@ -1,5 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +9,6 @@ import { provisioned } from '../harness/provisioned';
 import { root } from '../harness/root';
 
 const run = promisify(execFile);
-const built = join(root, 'dist', 'sdk');
 
 /** A program that uses both entries. Over HTTP too where the runtime has a server of node:http. */
 const body = `
@@ -27,6 +28,20 @@ console.log(status, token.accessToken, refused instanceof NotFound, String(JSON.
 server.close();
 server.closeAllConnections?.();
 `;
+/** The same without a server: a page has none. */
+const page = `<pre id="out"></pre><script type="module">
+import { TokenBroker } from '/esm/index.js';
+import { FakeBroker } from '/esm/testing.js';
+const fake = new FakeBroker();
+fake.client('eu');
+const origins = ['https://api.example.com'];
+const { status } = await fake.connect().fetchFor('eu', { origins, fetch: fake.api('eu') })('/orders');
+const broker = new TokenBroker({ url: location.origin, key: 'tbk_x' });
+const token = await broker.getToken('eu');
+const elsewhere = broker.fetchFor('eu', { origins: [location.origin] });
+const moved = await elsewhere('/moved').catch((error) => error);
+document.title = [status, token.accessToken, moved.code].join(' ');
+</script>`;
 const modules = `
 import { createServer } from 'node:http';
 import { NotFound, TokenBroker } from '@token-broker/sdk';
@@ -40,14 +55,14 @@ const { FakeBroker } = require('@token-broker/sdk/testing');
 
 describe('@token-broker/sdk as it is published', () => {
   let folder: string;
+  let built: string;
 
   beforeAll(async () => {
     await provisioned('build');
     // Fails where publint or "are the types wrong" find something.
-    await run(process.execPath, [join(root, 'dist', 'tools', 'sdk.main.js')], { cwd: root });
     folder = mkdtempSync(join(tmpdir(), 'token-broker-sdk-use-'));
-    mkdirSync(join(folder, 'node_modules', '@token-broker'), { recursive: true });
-    symlinkSync(built, join(folder, 'node_modules', '@token-broker', 'sdk'));
+    built = join(folder, 'node_modules', '@token-broker', 'sdk');
+    await run(process.execPath, [join(root, 'dist', 'tools', 'sdk.main.js'), built], { cwd: root });
     writeFileSync(join(folder, 'package.json'), '{}');
     writeFileSync(join(folder, 'modules.mjs'), modules);
     writeFileSync(join(folder, 'common.cjs'), common);
@@ -72,6 +87,41 @@ describe('@token-broker/sdk as it is published', () => {
   (has('bun') ? it : it.skip)('works in Bun', async () => {
     expect(await printed('bun', 'modules.mjs')).toBe(expected);
   });
+
+  (has('chromium') ? it : it.skip)(
+    'works in a browser, which does not tell where a redirect leads',
+    async () => {
+      const seen: string[] = [];
+      const server = createServer(({ url = '' }, response) => {
+        seen.push(url);
+        if (url === '/moved') return response.writeHead(302, { location: '/elsewhere' }).end();
+        if (url.startsWith('/v1/')) {
+          const token = {
+            client: 'eu',
+            access_token: 't',
+            token_type: 'Bearer',
+            expires_in: 60,
+            headers: { 'x-token': 't' },
+          };
+          return response.writeHead(200, { etag: '"1"' }).end(JSON.stringify(token));
+        }
+        if (url === '/favicon.ico') return response.writeHead(404).end();
+        const file = url === '/' ? undefined : join(built, url);
+        response.writeHead(200, { 'content-type': file ? 'text/javascript' : 'text/html' });
+        return response.end(file ? readFileSync(file) : page);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
+      const profile = `--user-data-dir=${join(folder, 'profile')}`;
+      const more = ['--disable-background-networking', '--virtual-time-budget=10000', '--dump-dom'];
+      const dom = await printed('chromium', ...flags, profile, ...more, `http://127.0.0.1:${port}/`);
+      server.close().closeAllConnections();
+      expect(/<title>(.*)<\/title>/.exec(dom)?.[1]).toBe('200 t origin_not_allowed');
+      expect(seen).not.toContain('/elsewhere');
+    },
+    60_000,
+  );
 
   it('leans on nothing: no dependency, no module of a runtime', () => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(built, 'package.json'), 'utf8')) as Record<
@@ -110,7 +160,7 @@ export const wrong = new TokenBroker({ url: 'https://broker.example.com' });
 `;
     writeFileSync(join(folder, 'use.mts'), program);
     writeFileSync(join(folder, 'use.cts'), program);
-    const options = ['--module', 'nodenext', '--strict', '--exactOptionalPropertyTypes', '--noEmit', '--types', ''];
+    const options = ['--module', 'nodenext', '--strict', '--exactOptionalPropertyTypes', '--noEmit'];
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const words = [...options, '--lib', 'es2022,dom,dom.iterable', '--target', 'es2022', 'use.mts', 'use.cts'];
     expect(await printed(process.execPath, tsc, ...words)).toBe('');

@@ -91,7 +91,10 @@ describe.each([
   it('renews a token that was rejected, and tells so once', async () => {
     const { broker } = subject;
     const token = await broker.getToken('eu');
-    expect((await broker.rejectToken(token)).renewal).toBe('started');
+    let answer = await broker.rejectToken(token);
+    // Capillary is not asked twice within a second.
+    for (; answer.retry_after === 1; answer = await broker.rejectToken(token)) await pause(200);
+    expect(answer).toEqual({ renewal: 'started' });
     let next = token;
     while (next.etag === token.etag) next = await broker.getToken('eu', { minTtl: token.expiresIn + 1 });
     expect((await broker.rejectToken(token)).renewal).toBe('already_replaced');

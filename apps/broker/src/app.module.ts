@@ -34,9 +34,11 @@ import { ServicesController } from './admin/services.controller';
 import { AccessGuard } from './auth/access.guard';
 import { AccessSchedule } from './auth/access.schedule';
 import { Authenticator } from './auth/authenticator';
+import { CertificateDoor } from './auth/certificates/certificate-door';
 import { JwtDoor } from './auth/jwt/jwt-door';
 import { Proxies } from './auth/proxies';
 import { Seldom } from './auth/seldom';
+import { TlsCertificates } from './auth/tls/tls-certificates';
 import type { Config } from './config';
 import { OnlyClient } from './facades/only-client';
 import type { Logger } from './logger';
@@ -77,6 +79,10 @@ export interface Parts {
   readiness: Readiness;
   renewals: RenewalSchedule;
   proxy: Proxy;
+  /** Those in front of the broker. */
+  proxies: Proxies;
+  /** Absent: no listener with TLS. */
+  tls?: TlsCertificates;
   keys: KeysSchedule;
   /** Writes what observers still hold: at the end, when no renewal will add to it. */
   flush(): Promise<void>;
@@ -120,10 +126,13 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   const events = new Events(database);
   const hours = new RenewalHours(database);
   const readAudit = new ReadAudit(database);
+  const proxies = new Proxies(config.trustedProxies);
+  const tls = config.tls && new TlsCertificates(config.tls, logger);
   const seldom = new Seldom((fields, words) => logger.warn(fields, words));
   const jwts = new JwtDoor(config.jwtIssuers, createDocumentReader({ allowedOrigins }), seldom);
   const authenticator = new Authenticator({
-    ...{ access, apiKeys, seldom, proxies: new Proxies(config.trustedProxies) },
+    ...{ access, apiKeys, seldom, proxies },
+    ...(config.certificates && { certificates: new CertificateDoor(config.certificates, proxies, seldom) }),
     ...(config.jwtIssuers.length > 0 && { jwts }),
     refused: (reason) => metrics.refused(reason),
   });
@@ -174,7 +183,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
     providers: [
       ...[clients, definitions, services, adminKeys, access, authenticator, metrics, tokens, readiness].map(provide),
       ...[registration, connectionTests, new Grants(database), audit, renewals, records, keys].map(provide),
-      ...[new AccessSchedule(authenticator, logger)].map(provide),
+      ...[new AccessSchedule(authenticator, logger), ...(tls ? [tls] : [])].map(provide),
       ...[events, hours, stream, retention, readAudit, ...(readSchedule ? [readSchedule] : [])].map(provide),
       {
         provide: APP_GUARD,
@@ -186,7 +195,7 @@ export function wire(config: Config, logger: Logger, storage: Storage): Parts {
   };
   const parts = { config, logger, tokens, authenticator, adminKeys, definitions, metrics, readiness, renewals };
   const flush = async () => void (await Promise.all([records.flush(), readSchedule?.flush()]));
-  return { ...parts, proxy, onlyClient, ...(reads && { reads }), keys, flush, module };
+  return { ...parts, proxies, ...(tls && { tls }), proxy, onlyClient, ...(reads && { reads }), keys, flush, module };
 }
 
 @Module({})

@@ -17,6 +17,7 @@ import { withFiles } from './config/files';
 import { type JwtIssuer, readJwtIssuers } from './config/jwt-issuers';
 import { readKeyRing } from './config/key-ring';
 import { readProxies } from './config/proxies';
+import { type CertificateSettings, readCertificates, readTls, tlsFiles, type TlsSettings } from './config/tls';
 
 export type RoleName = 'serve' | 'renew';
 
@@ -42,6 +43,10 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   /** Of calls through the proxy. */
   readonly proxy: { maxBodyBytes: number; timeoutMs: number; maxRequests: number };
+  /** Absent: no listener with TLS. */
+  readonly tls?: TlsSettings;
+  /** Absent: client certificates say nothing. */
+  readonly certificates?: CertificateSettings;
   readonly logLevel: string;
   /** Whether every read of a token is written down. */
   readonly auditReads: boolean;
@@ -57,7 +62,7 @@ export class InvalidConfig extends Error {
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 /** Each can also be given as `NAME_FILE`, a file holding the value. */
-const files = ['DATABASE_URL', 'REDIS_URL', 'MASTER_KEYS', 'BOOTSTRAP_ADMIN_KEY', 'JWT_ISSUERS'];
+const files = ['DATABASE_URL', 'REDIS_URL', 'MASTER_KEYS', 'BOOTSTRAP_ADMIN_KEY', 'JWT_ISSUERS', ...tlsFiles];
 
 const integer = Transform(({ value }) => (/^\d+$/.test(String(value)) ? Number(value) : value));
 const list = Transform(({ value }) =>
@@ -118,6 +123,33 @@ class Environment {
   })
   ALLOWED_PROVIDER_HOSTS: string[] = [];
 
+  @IsOptional()
+  @integer
+  @IsInt({ message: 'TLS_PORT must be a whole number' })
+  @Min(0, { message: 'TLS_PORT must be 0 (any free port) to 65535' })
+  @Max(65_535, { message: 'TLS_PORT must be 0 (any free port) to 65535' })
+  TLS_PORT: number | undefined = undefined;
+
+  @IsOptional()
+  @IsString()
+  TLS_CERT: string | undefined = undefined;
+
+  @IsOptional()
+  @IsString()
+  TLS_KEY: string | undefined = undefined;
+
+  @IsOptional()
+  @IsString()
+  TLS_CLIENT_CA: string | undefined = undefined;
+
+  @IsOptional()
+  @IsString()
+  CLIENT_CERTIFICATE_SERVICE: string | undefined = undefined;
+
+  @IsOptional()
+  @IsString()
+  CLIENT_CERTIFICATE_HEADER: string | undefined = undefined;
+
   @list
   TRUSTED_PROXIES: string[] = [];
 
@@ -174,6 +206,8 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     URL.canParse(origin) ? [new URL(origin).origin] : [],
   );
   const trustedProxies = readProxies(env.TRUSTED_PROXIES, faults);
+  const tls = readTls(env, source, faults);
+  const certificates = readCertificates(env, faults);
   const jwtIssuers = env.JWT_ISSUERS === undefined ? [] : readJwtIssuers(env.JWT_ISSUERS, allowedOrigins, faults);
   if (faults.length > 0) throw new InvalidConfig([...new Set(faults)]);
   return Object.freeze({
@@ -189,6 +223,8 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     allowedOrigins,
     jwtIssuers,
     trustedProxies,
+    ...(tls && { tls }),
+    ...(certificates && { certificates }),
     proxy: {
       maxBodyBytes: env.PROXY_MAX_BODY_BYTES,
       timeoutMs: env.PROXY_TIMEOUT_SECONDS * 1_000,

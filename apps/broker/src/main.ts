@@ -1,6 +1,8 @@
 import 'reflect-metadata';
+import type { FastifyInstance } from 'fastify';
 import type { AdminKeys } from '#registry';
 import { type Parts, wire } from './app.module';
+import { TlsListener } from './auth/tls/tls-listener';
 import { type Config, InvalidConfig, readConfig } from './config';
 import { embeddedDatabase, masterKeysFile } from './config/key-ring';
 import { createLogger, type Logger } from './logger';
@@ -20,10 +22,16 @@ async function main(): Promise<void> {
   const { opened, port } = await openAll(config, logger);
   const { parts, storage } = opened;
   const app = await createServer(parts);
-  stop = () => shutDown(parts, app, storage);
+  const tls = parts.tls && new TlsListener(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, parts.tls);
+  const close = () => Promise.all([app.close(), tls?.close()]);
+  stop = () => shutDown(parts, { close }, storage);
   await app.listen(port, config.host);
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   explainMode(config, url);
+  if (tls) {
+    process.on('SIGHUP', () => parts.tls?.reload());
+    logger.info({ url: await tls.listen(config.host) }, 'serving with TLS');
+  }
   logger.info({ url, roles: [...config.roles] }, 'listening');
   void parts.renewals.reconcile();
 }

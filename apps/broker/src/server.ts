@@ -5,8 +5,10 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ValidationError } from 'class-validator';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import { isName } from './admin/name';
 import { acceptYaml } from './admin/provider.body';
 import type { Parts } from './app.module';
+import { stripCertificate } from './auth/credentials';
 import { registerFacades } from './facades/register';
 import { Lane } from './lane/lane';
 import { type Logger, nestLogger } from './logger';
@@ -28,6 +30,13 @@ const root = join(__dirname, ...Array<string>(4).fill('..'));
 export async function createServer(parts: Parts): Promise<NestFastifyApplication> {
   const requestIds = new RequestIds();
   const instance = createFastify(parts.logger, requestIds);
+  const header = parts.config.certificates?.header;
+  if (header !== undefined) {
+    instance.addHook('onRequest', (request, _reply, done) => {
+      stripCertificate(request.raw, header, parts.proxies.trusts(request.raw.socket.remoteAddress ?? ''));
+      done();
+    });
+  }
   const adapter = new FastifyAdapter(instance);
   const app = await NestFactory.create<NestFastifyApplication>(parts.module, adapter, {
     logger: nestLogger(parts.logger),
@@ -99,13 +108,23 @@ function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   const line = {
     method: request.method,
     route: request.routeOptions.url ?? 'unknown',
-    params: request.params,
+    params: namesIn(request.params),
     status: reply.statusCode,
     duration_ms: Math.round(reply.elapsedTime * 10) / 10,
     by: request.principal?.name,
   };
   const level = quiet || reply.statusCode < 400 ? 'debug' : 'info';
   request.log[request.method === 'GET' ? level : 'info'](line, 'request');
+}
+
+/** What stands in a path in place of a name may be a key that somebody put there, or belong to the API behind the proxy. */
+function namesIn(params: unknown): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries((params ?? {}) as Record<string, string>).map(([param, value]) => [
+      param,
+      isName(value) ? value : '[no name]',
+    ]),
+  );
 }
 
 function validationProblem(errors: ValidationError[]): Problem {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { root } from '../../../test/harness/root';
 import { startSimulator } from '../../simulator/src/simulator';
-import { type Answer, ask, type Fleet, startFleet } from './fleet';
+import { type Answer, ask, type Fleet, startFleet, until } from './fleet';
 import { acme } from './own-definitions';
 import { type Issuer, startIssuer } from './issuer';
 
@@ -21,7 +21,7 @@ describe("the facade with Capillary's shape", () => {
   beforeAll(async () => {
     issuer = await startIssuer();
     const simulator = await startSimulator({ port: 0 });
-    const allowed = { ALLOWED_PROVIDER_HOSTS: `${simulator.url},${issuer.url}` };
+    const allowed = { AUDIT_READS: 'true', ALLOWED_PROVIDER_HOSTS: `${simulator.url},${issuer.url}` };
     fleet = await startFleet(1, allowed, { simulator });
     ({ url } = fleet.brokers[0]!);
     for (const name of ['eu', 'us', 'hidden', 'stopped']) await fleet.register(name);
@@ -98,6 +98,7 @@ describe("the facade with Capillary's shape", () => {
     ['a key of an admin', 'bootstrap', 'ADMIN'],
     ['NUL in the key', 'one\0', 'ONE'],
     ['a line break in the secret', 'one', 'ONE\r\nx: y'],
+    ['a space before the secret', 'one', ' ONE'],
     ['an empty pair', '', ''],
     ['an over-long secret', 'one', 'x'.repeat(60_000)],
     ['a number as key', 1, 'ONE'],
@@ -105,7 +106,8 @@ describe("the facade with Capillary's shape", () => {
     ['an object as secret', 'one', { $ne: null }],
   ])('refuses %s as Capillary refuses a pair that it does not know', async (_, key, given) => {
     const known: Record<string, string> = { ONE: one, MANY: many, ADMIN: fleet.env['BOOTSTRAP_ADMIN_KEY']! };
-    const secret = typeof given === 'string' ? given.replace(/^(ONE|MANY|ADMIN)/, (name) => known[name]!) : given;
+    const secret =
+      typeof given === 'string' ? given.replace(/(?<=^ *)(ONE|MANY|ADMIN)/, (name) => known[name]!) : given;
     expect(await generate({ key, secret })).toMatchObject({ status: 401, body: unknownPair });
   });
 
@@ -123,6 +125,15 @@ describe("the facade with Capillary's shape", () => {
     expect(body.errors[0].message).toMatch(/^Invalid client key and secret: /);
     expect(body.errors[0].message).toMatch(why);
     expect(JSON.stringify(body)).not.toContain(await served('bearer', many));
+  });
+
+  it('notes the tokens that it hands out where reads are audited, and no other', async () => {
+    const key = await fleet.service('audited', 'us', 'bearer');
+    expect((await generate({ key: 'audited/bearer', secret: key })).status).toBe(401);
+    expect((await generate({ key: 'audited/us', secret: key })).status).toBe(200);
+    const look = async () => (await fleet.admin('GET', '/v1/audit/reads?service=audited')).body.items;
+    const read = await until(look, ({ length }) => length > 0);
+    expect(read).toMatchObject([{ reads: 1, client: 'us' }]);
   });
 
   it.each<[string, unknown, object, number]>([

@@ -140,6 +140,17 @@ describe('no canary is found', () => {
     await listener.hears((heard) => heard.length >= modes.length);
     answers += listener.text();
     listener.leave();
+    // Somebody who takes the path for the place.
+    for (const secret of [serviceKey, token, adminIssued, encodeURIComponent(secretCanary)]) {
+      for (const path of [`v1/clients/${secret}/token`, `v1/clients/${secret}`, `oauth/token/${secret}`, secret]) {
+        for (const method of ['GET', 'POST'])
+          await ask(`${fleet.brokers[0]!.url}/${path}`, method, undefined, { authorization: `Bearer ${serviceKey}` });
+      }
+      const proxied = await ask(`${fleet.brokers[0]!.url}/proxy/nobody/x/${secret}`, 'PUT', undefined, {
+        authorization,
+      });
+      expect(proxied.status).toBeGreaterThanOrEqual(400);
+    }
     await fleet.brokers[0]!.kill('SIGTERM'); // which writes the sums of the hour
   }, 60_000);
   afterAll(() => fleet.stop());

@@ -112,6 +112,7 @@ describe('the OAuth 2.0 facade', () => {
     ['Basic that is not form-encoded', '', 'Basic b25lJXp6OngK', 'invalid_client'],
     ['NUL in the secret', 'client_id=one&client_secret=ONE%00', undefined, 'invalid_client'],
     ['a line break in the secret', 'client_id=one&client_secret=ONE%0D%0Ax:%20y', undefined, 'invalid_client'],
+    ['a space before the secret', 'client_id=one&client_secret=+ONE', undefined, 'invalid_client'],
     ['NUL in client_id', 'client_id=one%00&client_secret=ONE', undefined, 'invalid_client'],
     ['an over-long secret', 'client_id=one&client_secret=LONG', undefined, 'invalid_client'],
     ['a client that there is not', 'client_id=one&client_secret=ONE&resource=nobody', undefined, 'invalid_target'],

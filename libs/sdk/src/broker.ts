@@ -12,7 +12,7 @@ import { Tokens, type Wanted } from './tokens';
 import { Watcher } from './watcher';
 import type { RejectionView } from './wire';
 
-interface Settings {
+export interface Settings {
   /** Of the broker: `https://broker.example.com`. */
   url: string;
   /** In place of the global one. */

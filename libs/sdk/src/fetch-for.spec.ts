@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { systemClock } from './clock';
 import { Misconfigured, OriginNotAllowed } from './errors';
 import { FakeBroker } from './testing/fake-broker';
 
@@ -112,7 +113,7 @@ describe('the token', () => {
       ...['http://127.0.0.1/', `http://127.0.0.1:${port}.example.com/`, 'data:,x', 'file:///etc/passwd'],
     ];
     for (const target of targets) {
-      await expect(call(target)).rejects.toThrow(); // OriginNotAllowed, or no URL at all
+      await expect(call(target)).rejects.toThrow(/is not for|Invalid URL/);
       if (URL.canParse(target)) await expect(call(new URL(target))).rejects.toBeInstanceOf(OriginNotAllowed);
     }
     expect([mine.seen.length, other.seen.length, fake.requests.length]).toEqual([0, 0, 0]);
@@ -198,6 +199,36 @@ describe('a token that the API calls dead', () => {
     fake.clock.advance(60);
     expect(await (await api([url])('/a')).text()).toBe('dead');
     expect([seen.length, eu.rejections.length]).toEqual([4, 1]);
+  });
+
+  it('is reported again where the broker may ask the provider in a moment only', async () => {
+    const { url } = await apiOf(judging);
+    let limited = 2;
+    const busy = fake.connect({
+      fetch: async (input, init) => {
+        if (!String(input).endsWith('/rejections') || limited-- <= 0) return fake.fetch(input, init);
+        return Response.json({ renewal: 'rate_limited', retry_after: 1 }, { status: 202 });
+      },
+    });
+    await busy.getToken('eu');
+    eu.killToken();
+    expect((await busy.fetchFor('eu', { origins: [url], fetch })('/a')).status).toBe(200);
+  });
+
+  it('is replaced also where the broker lets nobody wait any more', async () => {
+    const { url } = await apiOf(judging);
+    const crowded = fake.connect({
+      fetch: async (input, init) => {
+        if (String(input).includes('wait=')) fake.answerNext({ code: 'too_many_waiting', retryAfterSeconds: 1 });
+        if (!String(input).endsWith('/rejections')) return fake.fetch(input, init);
+        setTimeout(() => eu.renew(), 30);
+        return Response.json({ renewal: 'started' }, { status: 202 });
+      },
+      clock: { ...systemClock, now: () => fake.clock.now() },
+    });
+    await crowded.getToken('eu');
+    eu.killToken();
+    expect((await crowded.fetchFor('eu', { origins: [url], fetch })('/a')).status).toBe(200);
   });
 
   it('never has a stream sent twice: it is reported, for the next call', async () => {

@@ -1,5 +1,6 @@
 import { type Clock, moment, msLeft, unlessAborted } from './clock';
-import { BrokerError } from './errors';
+import { TokenBrokerError } from './errors';
+import { mayRetry } from './http/retry';
 import type { Transport } from './http/transport';
 import { pathSegment } from './path';
 import type { Token } from './token';
@@ -51,24 +52,38 @@ export class Rejections {
   async #replace(dead: Token): Promise<Token | undefined> {
     const { tokens, clock, random } = this.#parts;
     const entry = tokens.entryOf(dead);
+    const began = moment(clock);
+    const left = (): number => msLeft(began, replacementMs, clock);
     try {
-      if (entry) {
-        const { renewal } = await this.report(dead, { timeoutMs: replacementMs });
-        if (renewal === 'rate_limited') return undefined;
-        const began = moment(clock);
-        for (let left = replacementMs; left > 0; left = msLeft(began, replacementMs, clock)) {
-          const wait = Math.ceil(left / 1_000);
-          const options = { query: { wait }, timeoutMs: left + 1_000, attemptMs: left + 1_000 };
-          if (entry.token?.etag !== dead.etag || (await tokens.ask(entry, options))) break;
-          await clock.sleep(pauseMs * (0.5 + random())); // a broker that cannot wait has answered at once
-        }
+      if (entry && !(await this.#accepted(dead, left))) return undefined;
+      let canWait = true;
+      while (entry?.token?.etag === dead.etag && left() > 0) {
+        const query = canWait ? { wait: Math.ceil(left() / 1_000) } : {};
+        const asking = tokens.ask(entry, { query, timeoutMs: left() + 1_000, attemptMs: left() + 1_000 });
+        const news = await asking.catch((error: unknown) => {
+          if (!mayRetry(error)) throw error;
+          canWait = false; // too many wait already, perhaps
+          return false;
+        });
+        if (news) break;
+        await clock.sleep(pauseMs * (0.5 + random())); // a broker that cannot wait has answered at once
       }
       const present = await tokens.get(dead.client);
       return present.etag === dead.etag ? undefined : present;
     } catch (error) {
       // The caller has the provider's own answer, which says more than that no other token was to be had.
-      if (error instanceof BrokerError || entry) return undefined;
+      if (error instanceof TokenBrokerError) return undefined;
       throw error;
+    }
+  }
+
+  /** Whether the broker has begun to replace it: just issued, it may be a second before it does. */
+  async #accepted(dead: Token, left: () => number): Promise<boolean> {
+    for (;;) {
+      const { renewal, retry_after = Infinity } = await this.report(dead, { timeoutMs: left() });
+      if (renewal !== 'rate_limited') return true;
+      if (retry_after * 1_000 >= left()) return false;
+      await this.#parts.clock.sleep(retry_after * 1_000);
     }
   }
 }

@@ -144,6 +144,30 @@ describe('a token that its provider refuses', () => {
     expect(await scene.service.replace('c', await generation(), 's')).toBeUndefined();
   });
 
+  it('is served no more where it is in no store: this process got it by itself, or the store lost its last writes', async () => {
+    await get();
+    later();
+    const before = await scene.store.read('c');
+    const { read } = scene.store;
+    const elsewhere = scene.newService();
+    scene.store.read = () => Promise.reject(new Error('gone'));
+    for (let second = 0; second < 10; second++) {
+      later();
+      await elsewhere.get('c').catch(() => undefined);
+    }
+    scene.store.read = read;
+    later(20_000);
+    const minted = await elsewhere.get('c');
+    expect(minted.accessToken).toBe('token-2');
+    expect(Number(minted.generation)).toBeGreaterThan(Number(before.token!.generation));
+    expect(await elsewhere.reject('c', minted.generation, 's')).toEqual({ renewal: 'already_replaced' });
+    const next = await elsewhere.get('c');
+    expect(next.accessToken).toBe('token-1');
+    expect(await elsewhere.reject('c', next.generation, 's')).toEqual({ renewal: 'started' });
+    await elsewhere.drain();
+    expect((await elsewhere.get('c')).accessToken).toBe('token-3');
+  });
+
   it('is not replaced while the store does not answer, and who says so is told', async () => {
     const first = await generation();
     later();

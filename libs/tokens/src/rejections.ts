@@ -83,7 +83,7 @@ export class Rejections {
   }
 
   async #reject(clientId: string, generation: string, by: string): Promise<Rejection> {
-    const { store, begin, events } = this.parts;
+    const { store, cache, begin, events } = this.parts;
     try {
       let answer = await store.claimRejected(clientId, generation, limitMs, false);
       if (answer.outcome === 'free') {
@@ -93,7 +93,10 @@ export class Rejections {
       }
       if (answer.outcome === 'resting') return rateLimited(answer.waitMs);
       if (answer.outcome === 'held') return { renewal: 'under_way' };
-      if (answer.outcome !== 'claimed') return { renewal: 'already_replaced' };
+      if (answer.outcome !== 'claimed') {
+        cache.giveWay(clientId, generation);
+        return { renewal: 'already_replaced' };
+      }
       begin(answer.claim).catch((error: unknown) => events.fault({ what: 'a forced renewal', error, clientId }));
       return { renewal: 'started' };
     } catch (error) {

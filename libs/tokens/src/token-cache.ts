@@ -37,6 +37,8 @@ const maxEntries = 100_000;
 interface Entry {
   token: ServableToken;
   checkedAt: number;
+  /** Its provider takes it no more: any other that is in the store is better. */
+  rejected?: true;
 }
 
 /** The tokens that this process serves without asking anyone. */
@@ -69,13 +71,20 @@ export class TokenCache {
     return entry && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;
   }
 
+  /** The same, of which nothing was heard that says there is another one. */
+  trusted(clientId: string): ServableToken | undefined {
+    const doubted = this.#entries.peek(clientId)?.checkedAt === -Infinity;
+    return doubted ? undefined : this.servable(clientId);
+  }
+
   /**
    * Keeps the object that is there when the generation is the same, with what was prepared from it; and a later token
    * than the store has, which lost its last writes.
    */
   keep(token: ServableToken): ServableToken {
-    const known = this.#entries.peek(token.clientId)?.token;
-    const kept = known && (known.generation === token.generation || this.#outlives(known, token)) ? known : token;
+    const { token: known, rejected } = this.#entries.peek(token.clientId) ?? {};
+    const isKept = known?.generation === token.generation || (known && !rejected && this.#outlives(known, token));
+    const kept = isKept ? known! : token;
     this.#entries.set(token.clientId, { token: kept, checkedAt: this.clock.monotonic() });
     return kept;
   }
@@ -84,6 +93,15 @@ export class TokenCache {
   doubt(clientId: string): void {
     const entry = this.#entries.peek(clientId);
     if (entry) entry.checkedAt = -Infinity;
+  }
+
+  /**
+   * It is refused by its provider, and is not the one that the store has: whatever is there takes its place at the next
+   * read. Where nothing is there it goes on being served.
+   */
+  giveWay(clientId: string, generation: string): void {
+    const entry = this.#entries.peek(clientId);
+    if (entry?.token.generation === generation) Object.assign(entry, { checkedAt: -Infinity, rejected: true });
   }
 
   /** By its end, too: generations fall when a clock does. */

@@ -26,6 +26,8 @@ export interface NextNews {
 /** Finds tokens where they are, in this process or in the store, and hears of new ones. */
 export class TokenReader {
   readonly #reads = new Map<string, Promise<Reading>>();
+  /** Generations that were heard of while the client was read: what is read may be older. */
+  readonly #overtaken = new Map<string, string>();
   readonly #waiting = new Map<string, Set<() => void>>();
   #awaySince: number | undefined;
   /** Clients that the store did not answer for, as when a part of a cluster is away: from when to when, as far as they were asked for. */
@@ -68,7 +70,31 @@ export class TokenReader {
 
   /** One read of the store at a time for each client. When it fails, what is in this process and still good is served. */
   read(clientId: string): Promise<Reading> {
-    return singleFlight(this.#reads, clientId, () => this.readNow(clientId));
+    return singleFlight(this.#reads, clientId, async () => {
+      try {
+        const reading = (await this.#unchanged(clientId)) ?? (await this.readNow(clientId));
+        const newest = this.#overtaken.get(clientId);
+        if (newest !== undefined && reading.servable?.generation !== newest) this.parts.cache.doubt(clientId);
+        return reading;
+      } finally {
+        this.#overtaken.delete(clientId);
+      }
+    });
+  }
+
+  /** What is in this process, where the store has nothing else: that costs less to find out than to read it again. */
+  async #unchanged(clientId: string): Promise<Reading | undefined> {
+    const { store, cache } = this.parts;
+    const servable = cache.trusted(clientId);
+    if (!servable) return undefined;
+    try {
+      if ((await store.generation(clientId)) !== servable.generation) return undefined;
+    } catch (error) {
+      return this.#withoutStore(clientId, error);
+    }
+    this.#answered(clientId);
+    cache.keep(servable);
+    return { failures: 0, refusals: 0, servable };
   }
 
   /** The same, not joined with a read that began before. @throws TokenUnavailable */
@@ -77,14 +103,9 @@ export class TokenReader {
     let state: ClientState;
     try {
       state = await store.read(clientId);
-      this.heardOfStore(true);
-      this.#unanswered.delete(clientId);
+      this.#answered(clientId);
     } catch (error) {
-      this.heardOfStore(false);
-      this.#noteUnanswered(clientId);
-      const servable = cache.servable(clientId);
-      if (servable) return { failures: 0, refusals: 0, servable };
-      throw storeUnavailable(error);
+      return this.#withoutStore(clientId, error);
     }
     try {
       if (state.token && state.token.runwayMs > 0) {
@@ -116,6 +137,19 @@ export class TokenReader {
     return { heard, forget };
   }
 
+  #answered(clientId: string): void {
+    this.heardOfStore(true);
+    this.#unanswered.delete(clientId);
+  }
+
+  #withoutStore(clientId: string, error: unknown): Reading {
+    this.heardOfStore(false);
+    this.#noteUnanswered(clientId);
+    const servable = this.parts.cache.servable(clientId);
+    if (servable) return { failures: 0, refusals: 0, servable };
+    throw storeUnavailable(error);
+  }
+
   #noteUnanswered(clientId: string): void {
     const last = this.parts.clock.monotonic();
     const known = this.#unanswered.get(clientId);
@@ -127,6 +161,9 @@ export class TokenReader {
   hear({ kind, clientId, generation }: News): void {
     const { cache } = this.parts;
     if (kind === 'removed') cache.drop(clientId);
+    if (kind === 'renewed' && generation !== undefined && this.#reads.has(clientId)) {
+      this.#overtaken.set(clientId, generation);
+    }
     if (kind === 'renewed' && cache.has(clientId) && cache.servable(clientId)?.generation !== generation) {
       cache.doubt(clientId);
       this.read(clientId).catch(() => undefined); // the next reader will be told

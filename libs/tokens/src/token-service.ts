@@ -112,7 +112,8 @@ export class TokenService {
       return { failures: 0, refusals: 0, servable };
     });
     if (before.servable && this.#reader.lastsLongEnough(before.servable, minTtlSeconds)) return before.servable;
-    const after = await this.#demanded.laterThan(clientId, before.token?.generation).catch((error: unknown) => {
+    const seen = (before.token ?? before.servable)?.generation;
+    const after = await this.#demanded.laterThan(clientId, seen).catch((error: unknown) => {
       if (before.servable) return before;
       throw storeUnavailable(error);
     });

@@ -1,63 +1,14 @@
 import { Socket } from 'node:net';
-import type { Access, AccessEpoch, KeyAccess, ServiceAccess } from '#registry';
-import { ApiKeys, KeyRing, newMasterKey } from '#vault';
 import { forgedKey } from '../../test/forged-key';
-import { Authenticator } from './authenticator';
-import { Proxies } from './proxies';
-import { Seldom } from './seldom';
-
-/** A database that hangs or errs when told to: a real one cannot be made to, to the millisecond. */
-class ScriptedAccess {
-  asked: string[] = [];
-  readonly stored = new Map<string, KeyAccess>();
-  readonly granted = new Map<string, ServiceAccess>();
-  marks = { found: '1', missing: '1', prefixes: '1' };
-  answer: <T>(value: T) => Promise<T> = async (value) => value;
-
-  epoch(): Promise<AccessEpoch> {
-    this.asked.push('epoch');
-    return this.answer({ ...this.marks });
-  }
-
-  prefixes(): Promise<{ epoch: AccessEpoch; prefixes: string[] }> {
-    this.asked.push('prefixes');
-    return this.answer({ epoch: { ...this.marks }, prefixes: [...this.stored.keys()] });
-  }
-
-  keys(prefixes: string[]) {
-    this.asked.push(...prefixes);
-    return this.answer({ epoch: { ...this.marks }, found: pick(this.stored, prefixes) });
-  }
-
-  grants(pairs: string[]) {
-    this.asked.push(...pairs);
-    const ofReader = pairs.filter((pair) => pair.startsWith('reader ')).map((pair) => [pair, {}] as const);
-    return this.answer({ epoch: { ...this.marks }, found: new Map([...ofReader, ...pick(this.granted, pairs)]) });
-  }
-
-  /** Something of what there was is another, or gone. */
-  change(): void {
-    this.marks = {
-      found: `${this.marks.found}+`,
-      missing: `${this.marks.missing}+`,
-      prefixes: `${this.marks.prefixes}+`,
-    };
-  }
-
-  takeAsked(): string[] {
-    return this.asked.splice(0);
-  }
-}
+import type { Authenticator } from './authenticator';
+import { apiKeys, bearer, prefix, ScriptedAccess, withReader } from './authenticator.fixture';
 
 describe('the authenticator', () => {
-  const apiKeys = new ApiKeys(KeyRing.parse(newMasterKey('k')));
   let callers = 0;
   const caller = (authorization: string | undefined) => ({ authorization, address: `192.0.2.${callers++ % 250}` });
+  const authorization = caller(bearer);
   const soon = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve, 'waited')));
-  const hangs = () => new Promise<never>(() => undefined);
   const errs = () => Promise.reject(new Error('gone'));
-  const { key, prefix, ...stored } = apiKeys.mint('tbk');
-  const authorization = caller(`Bearer ${key.reveal()}`);
   let now = 0;
   let access: ScriptedAccess;
   let authenticator: Authenticator;
@@ -65,18 +16,7 @@ describe('the authenticator', () => {
   beforeEach(() => {
     now = 0;
     access = new ScriptedAccess();
-    const row = { keyId: '1', stored, expiresAt: null, revokedAt: null, role: null, name: null, service: 'reader' };
-    access.stored.set(prefix, row);
-    access.granted.set('reader eu', { client: { clientId: 'c', enabled: true } });
-    access.granted.set('reader us', {});
-    const [seldom, proxies] = [new Seldom(() => undefined), new Proxies(['10.0.0.0/8'])];
-    authenticator = new Authenticator({
-      access: access as unknown as Access,
-      apiKeys,
-      seldom,
-      proxies,
-      monotonic: () => now,
-    });
+    authenticator = withReader(access, () => now);
   });
   const identify = (client = 'eu') => authenticator.identify(authorization, client);
   const identifyNow = (client = 'eu') => authenticator.identifyNow(authorization, client);
@@ -140,74 +80,22 @@ describe('the authenticator', () => {
   });
 
   it('does not take what was there before a change for what is there now, though the two overlap', async () => {
-    await identify();
-    let release: () => void = () => undefined;
-    access.answer = (value) => new Promise((resolve) => (release = () => resolve(value)));
-    authenticator.doubt();
+    const asked: (() => void)[] = [];
+    access.answer = (value) => new Promise((resolve) => asked.push(() => resolve(value)));
     const asking = identify(); // is told what holds before the change
-    await soon();
-    access.answer = async (value) => value;
+    await until(() => asked.length === 1);
+    asked.shift()!();
+    await until(() => asked.length === 1);
+    asked.shift()!();
+    await until(() => asked.length === 1);
     access.granted.set('reader eu', {});
     authenticator.doubt();
-    release();
-    await asking;
-    expect(await identify()).toMatchObject({ client: undefined });
-  });
-
-  it('goes by what it knew while the database hangs, and after the first caller has no known one wait for it', async () => {
-    await Promise.all([identify('eu'), identify('us')]);
-    await authenticator.refresh();
-    access.change();
-    access.stored.clear();
-    now = 2_000;
-    let answers: (() => void)[] = [];
-    access.answer = (value) => new Promise((resolve) => answers.push(() => resolve(value)));
-    expect(await identify()).toMatchObject({ principal: { name: 'reader' } });
-    for (now = 3_000; now < 10_000; now += 1_000) {
-      for (const client of ['eu', 'us'])
-        expect(await Promise.race([identify(client), soon()])).toMatchObject({ principal: { name: 'reader' } });
-    }
-    expect(answers.length).toBeLessThanOrEqual(4); // nor does it pile up questions
     access.answer = async (value) => value;
-    for (const answer of answers) answer();
-    answers = [];
-    await authenticator.refresh(); // it is back, and what it says counts again
-    expect(await identify()).toBeNull();
-  });
-
-  it('goes by what it knew while the database errs, and lets in nobody whom it does not know', async () => {
-    await identify();
-    access.answer = errs;
-    now = 10_000;
-    await expect(authenticator.refresh()).rejects.toThrow('gone');
-    expect(identifyNow()).toMatchObject({ principal: { name: 'reader' } });
-    await expect(identify('other')).rejects.toThrow('gone');
-    const unknown = apiKeys.mint('tbk').key.reveal();
-    await expect(authenticator.identify(caller(`Bearer ${unknown}`), 'eu')).rejects.toThrow('gone');
-  });
-
-  it('goes on knowing while a lock keeps it from reading again what has changed', async () => {
-    await identify();
-    await authenticator.refresh();
-    access.change();
-    now = 900;
-    await authenticator.epochs.poll();
-    now = 1_500;
-    access.answer = hangs;
-    expect(await identify()).toMatchObject({ principal: { name: 'reader' } });
-  });
-
-  it('does not take back what it was told last, when the database goes away after a grant was narrowed', async () => {
-    const before = (await identify())!;
-    expect(authenticator.stillKnown(before)).toBe(true);
-    access.granted.delete('reader eu');
-    access.change();
-    await authenticator.refresh();
-    now += 1_100;
-    expect((await identify())!.client).toBeUndefined();
-    access.answer = errs;
-    await authenticator.refresh().catch(() => undefined);
-    expect(authenticator.stillKnown(before)).toBe(false);
+    const askingAfter = identify();
+    await soon();
+    asked.shift()!();
+    expect(await asking).toMatchObject({ client: { clientId: 'c' } });
+    expect(await askingAfter).toMatchObject({ client: undefined });
   });
 
   it('asks again at once after a change in this process, and forgets nobody over it', async () => {
@@ -289,6 +177,6 @@ describe('the authenticator', () => {
   });
 });
 
-function pick<V>(from: Map<string, V>, ids: string[]): Map<string, V> {
-  return new Map(ids.flatMap((id) => (from.has(id) ? [[id, from.get(id)!] as const] : [])));
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,6 @@
 import type { Access, ClientAccess } from '#registry';
 import type { ApiKeys } from '#vault';
+import type { CertificateDoor } from './certificates/certificate-door';
 import { type Credentials, credentialsOf } from './credentials';
 import { Epochs } from './epochs';
 import { Flood } from './flood';
@@ -52,6 +53,8 @@ export interface AuthenticatorParts {
   apiKeys: ApiKeys;
   /** Absent: no issuer of JWTs is trusted. */
   jwts?: JwtDoor;
+  /** Absent: client certificates say nothing. */
+  certificates?: CertificateDoor;
   proxies: Proxies;
   seldom: Seldom;
   /** Hears of each request that is nobody's. */
@@ -91,7 +94,7 @@ export class Authenticator {
    * It is the same object again while nothing has changed.
    */
   identifyNow(credentials: Credentials, clientName = ''): Caller | null | undefined {
-    const found = this.#findNow(credentials.authorization, clientName);
+    const found = this.#findNow(credentials, clientName);
     if (!(found instanceof Refusal)) return found;
     // Who sends too many bad keys is answered late, which takes `identify`.
     return this.#isAnswered(found, credentials) ? null : undefined;
@@ -102,8 +105,7 @@ export class Authenticator {
    *   can say whether a JWT is good, `too_many_requests` after too many bad attempts
    */
   async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
-    const { authorization } = credentials;
-    const found = this.#findNow(authorization, clientName) ?? (await this.#find(authorization!, clientName));
+    const found = this.#findNow(credentials, clientName) ?? (await this.#find(credentials, clientName));
     if (!(found instanceof Refusal)) return found;
     if (this.#isAnswered(found, credentials)) return null;
     this.parts.refused?.('throttled');
@@ -147,24 +149,31 @@ export class Authenticator {
   async refresh(): Promise<void> {
     const before = this.epochs.epoch?.found;
     await this.epochs.poll();
-    if (before === this.epochs.epoch?.found) return;
-    await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
+    if (before !== this.epochs.epoch?.found) await Promise.all([this.#keys.readAhead(), this.#grants.readAhead()]);
+    // What fails of it is done after the next poll.
+    for (const known of [this.#keys, this.#grants]) void known.sweep().catch(() => undefined);
   }
 
-  #findNow(authorization: string | undefined, clientName: string): Caller | Refusal | undefined {
-    if (authorization === undefined) return nothingShown;
-    const shown = bearer(authorization);
-    if (shown === undefined) return new Refusal('malformed');
-    const proof = this.#door(shown).now(shown);
+  #findNow(credentials: Credentials, clientName: string): Caller | Refusal | undefined {
+    const proof = this.#proofNow(credentials);
     if (!proof || proof instanceof Refusal) return proof;
     const pair = grantId(proof.principal, clientName);
     const granted = pair === undefined ? undefined : this.#grants.now(pair);
     return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
   }
 
-  async #find(authorization: string, clientName: string): Promise<Caller | Refusal> {
-    const shown = bearer(authorization)!;
-    const proof = await this.#door(shown).find(shown);
+  /** A certificate counts where there is no Authorization; where there is, it alone does. */
+  #proofNow(credentials: Credentials): Proof | Refusal | undefined {
+    const { authorization } = credentials;
+    if (authorization === undefined) return this.parts.certificates?.find(credentials) ?? nothingShown;
+    const shown = bearer(authorization);
+    return shown === undefined ? new Refusal('malformed') : this.#door(shown).now(shown);
+  }
+
+  async #find(credentials: Credentials, clientName: string): Promise<Caller | Refusal> {
+    const known = this.#proofNow(credentials);
+    const shown = bearer(credentials.authorization) ?? '';
+    const proof = known ?? (await this.#door(shown).find(shown));
     if (proof instanceof Refusal) return proof;
     const pair = grantId(proof.principal, clientName);
     return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));

@@ -90,6 +90,10 @@ export class KeyDoor {
     return this.#lookups.readAhead();
   }
 
+  sweep(): Promise<void> {
+    return this.#lookups.sweep();
+  }
+
   #compare(key: string, stored: Remembered<StoredKey>): Proof | Refusal {
     const { value } = stored;
     if (!value) return new Refusal('unknown_key');

@@ -26,7 +26,7 @@ export interface Proof {
 /** Why a request is nobody's. */
 export const refusalReasons = [
   ...(['missing', 'malformed', 'unknown_key', 'wrong_key', 'revoked', 'expired'] as const),
-  ...(['jwt_issuer', 'jwt_form', 'jwt_claims', 'jwt_service', 'unknown_service', 'throttled'] as const),
+  ...(['jwt_issuer', 'jwt_form', 'jwt_claims', 'jwt_service', 'unknown_service', 'certificate', 'throttled'] as const),
 ] as const;
 
 export type RefusalReason = (typeof refusalReasons)[number];

@@ -9,9 +9,12 @@ const maxMissing = 10_000;
 const maxAtOnce = 500;
 /** After a change the busiest are read again before anybody waits for them; the others when they are asked for. */
 const maxAhead = 5_000;
+/** What nobody uses is read again at this pace. */
+const betweenSweepsMs = 200;
 
 /** One answer of the database. Absent `value`: there is no such thing. `missing` also where more may be added to it. */
 export interface Remembered<V> {
+  readonly id: string;
   readonly value?: V;
   readonly kind: 'found' | 'missing';
   readonly mark: string;
@@ -20,8 +23,6 @@ export interface Remembered<V> {
   /** How often everything had been doubted when it was read. */
   doubts: number;
   used: boolean;
-  /** It was read again, or forgotten: whoever still has it must not go by it. */
-  isOver: boolean;
 }
 
 interface Gathered {
@@ -34,13 +35,16 @@ interface Gathered {
  * not answer, what it said last goes on holding. Many look-ups at once are one query.
  */
 export class Lookups<V extends object> {
-  readonly #found = new LRUCache<string, Remembered<V>>({ max: maxFound, dispose: end });
-  readonly #missing = new LRUCache<string, Remembered<V>>({ max: maxMissing, dispose: end });
+  readonly #found = new LRUCache<string, Remembered<V>>({ max: maxFound });
+  readonly #missing = new LRUCache<string, Remembered<V>>({ max: maxMissing });
   readonly #reading = new Map<string, Promise<Remembered<V>>>();
   #gathered: Gathered | undefined;
   #doubts = 0;
   #silent = false;
   #ahead = false;
+  #sweeping = false;
+  /** Nothing is left that was read before that mark. */
+  #swept: string | undefined;
 
   constructor(
     private readonly epochs: Epochs,
@@ -58,11 +62,12 @@ export class Lookups<V extends object> {
   /** Whether it is still known to be so. */
   holds(known: Remembered<V>): boolean {
     known.used = true;
-    if (known.isOver || known.doubts !== this.#doubts) return false;
+    if (known.doubts !== this.#doubts) return false;
     const now = this.epochs.monotonic();
     if (now < known.holdsUntil) return true;
     known.holdsUntil = this.epochs.confirmedAt(known.kind, known.mark) + holdsMs;
-    return now < known.holdsUntil || this.epochs.silent;
+    // What the database said last, and nothing that it has taken back since, whoever still holds on to that.
+    return now < known.holdsUntil || (this.epochs.silent && this.#known(known.id) === known);
   }
 
   /** @throws when the database does not answer and this was not asked before */
@@ -70,13 +75,13 @@ export class Lookups<V extends object> {
     const before = this.#known(id);
     if (!before) return this.#readAgain(id);
     if (this.holds(before)) return before;
-    const last = (): Remembered<V> => this.#known(id) ?? before;
-    const answered = this.#confirm(id, before).catch(last);
+    const answered = this.#confirm(id, before).catch(() => before);
     // While the database is silent no known caller waits for it: the question stays put, and its end tells.
     const silent = this.#silent || this.epochs.silent;
     const inTime = silent ? before : await Promise.race([answered, delay(patienceMs, undefined, { ref: false })]);
     if (inTime === undefined) this.#silent = true;
-    const after = inTime ?? last();
+    // Somebody else's question may have been answered meanwhile.
+    const after = inTime ?? this.#known(id) ?? before;
     if (after === before) {
       before.holdsUntil = Math.max(before.holdsUntil, this.epochs.monotonic() + holdsMs);
       before.doubts = this.#doubts;
@@ -107,6 +112,29 @@ export class Lookups<V extends object> {
       for (let at = 0; at < ids.length; at += maxAtOnce) await this.#ask(ids.slice(at, at + maxAtOnce));
     } finally {
       this.#ahead = false;
+    }
+  }
+
+  /**
+   * Reads again by and by what may have changed and nobody uses: kept as it is, the next silence of the database would
+   * bring back a key that was revoked long before it.
+   */
+  async sweep(): Promise<void> {
+    const mark = this.epochs.epoch?.found;
+    if (this.#sweeping || mark === this.#swept) return;
+    this.#sweeping = true;
+    try {
+      const isStale = (id: string): boolean => (this.#found.peek(id)?.mark ?? mark) !== mark;
+      // Those used last come last, so that they stay those that are forgotten last.
+      const ids = [...this.#found.rkeys()].filter(isStale);
+      for (let at = 0; at < ids.length; at += maxAtOnce) {
+        if (at > 0) await delay(betweenSweepsMs, undefined, { ref: false });
+        const stale = ids.slice(at, at + maxAtOnce).filter(isStale);
+        if (stale.length > 0) await this.#ask(stale);
+      }
+      this.#swept = mark;
+    } finally {
+      this.#sweeping = false;
     }
   }
 
@@ -159,15 +187,10 @@ export class Lookups<V extends object> {
     for (const id of ids) {
       const value = found.get(id);
       const kind = value && this.isWhole(value) ? 'found' : 'missing';
-      const state = { holdsUntil, doubts, used: false, isOver: false };
-      const answer = { kind, mark: epoch[kind], ...state, ...(value && { value }) } as const;
+      const answer = { id, kind, mark: epoch[kind], holdsUntil, doubts, used: false, ...(value && { value }) } as const;
       const [to, from] = kind === 'found' ? [this.#found, this.#missing] : [this.#missing, this.#found];
       from.delete(id);
       to.set(id, answer);
     }
   }
-}
-
-function end(known: Remembered<object>): void {
-  known.isOver = true;
 }

@@ -70,11 +70,11 @@ async function tokenFor(doors: Doors, request: FastifyRequest<{ Body?: unknown }
     caller = await identifyService(doors, presented, service, name);
     if (!caller) throw refusal();
   }
-  const token = await readToken(doors, caller, name);
-  if (headerOf(token.headers) !== token.accessToken) {
-    throw refusal(`the client '${name}' is of another provider than Capillary`);
-  }
-  return token;
+  return readToken(doors, caller, name, ({ headers, accessToken }) => {
+    if (headerOf(headers) !== accessToken) {
+      throw refusal(`the client '${name}' is of another provider than Capillary`);
+    }
+  });
 }
 
 function choose(service: string, choices: number): string {

@@ -53,9 +53,9 @@ export function clientAuthentication(request: IncomingMessage, form: Form): Clie
   return { claimed: id, secret, credentials: withKey(credentialsOf(request), secret) };
 }
 
-/** The same, as the authenticator takes it from everyone. */
+/** The same, as the authenticator takes it from everyone. Spaces before a key would be part of the header, and forgiven. */
 export function withKey(given: Credentials, key: string): Credentials {
-  return { ...given, authorization: `Bearer ${key}` };
+  return { ...given, authorization: key.startsWith(' ') ? 'Bearer' : `Bearer ${key}` };
 }
 
 /** RFC 7617, each half form-encoded before (RFC 6749 2.3.1): so `:`, `%` and `+` can stand in either. */

@@ -37,16 +37,19 @@ export async function identifyService(
 
 /**
  * The token, for a caller who may have it.
+ * @param check throws where the token is not to go out after all: then it was not read
  * @throws Problem `not_found` or `client_disabled`, TokenUnavailable
  */
 export async function readToken(
   { tokens, metrics, reads }: Doors,
   caller: Caller,
   client: string,
+  check?: (token: ServableToken) => void,
 ): Promise<ServableToken> {
   const { clientId, service } = permitted(caller, client);
   const warm = tokens.peek(clientId);
   const token = warm ?? (await tokens.get(clientId));
+  check?.(token);
   metrics.served(warm ? 'hit' : 'miss');
   const { name, keyId } = service;
   reads?.note({ service: name, keyId, clientId, client, generation: token.generation, at: Date.now() });

@@ -12,6 +12,8 @@ export interface TokenHead {
 
 /** Longer ones are left to Node, whose own limit is 16 KB. */
 const maxHeadBytes = 8 * 1024;
+/** More are left to Node as well, which overlooks those after the first thousand. */
+const maxHeaders = 200;
 
 const requestLine = /GET \/v1\/clients\/([a-z0-9._-]{1,63})\/token(?:\?min_ttl=(\d{1,6}))? HTTP\/1\.1\r\n/y;
 /** RFC 9110 5.1 and 5.5, without folding, bytes beyond ASCII, or more white space than anybody sends. */
@@ -44,7 +46,8 @@ export function readHead(bytes: Buffer): TokenHead | undefined {
   const headers: Record<string, string> = Object.create(null) as Record<string, string>;
   let at = requestLine.lastIndex;
   const end = text.length - 2;
-  while (at < end) {
+  for (let count = 0; at < end; count++) {
+    if (count === maxHeaders) return undefined;
     headerLine.lastIndex = at;
     const line = headerLine.exec(text);
     if (!line) return undefined;

@@ -31,6 +31,8 @@ export class LaneConnection {
   #admitted: Admitted | undefined;
   /** An answer is under way, or its bytes are. Nothing is read meanwhile. */
   #busy = false;
+  /** The last answer is on its way out. */
+  #over = false;
   #usedAt = performance.now();
 
   constructor(
@@ -41,19 +43,21 @@ export class LaneConnection {
     socket.on('data', this.#read).on('end', this.#end).on('error', this.#fail).on('close', gone);
   }
 
-  closeIfIdle(): void {
-    if (!this.#busy) this.socket.destroy();
+  closeIfIdle(unlessUsedSince: number): void {
+    const isInUse = this.#bytes && this.#usedAt >= unlessUsedSince;
+    if (!this.#busy && !this.#over && !isInUse) this.socket.destroy();
   }
 
   closeIfForgotten(now: number, keepAliveMs: number, headersMs: number): void {
-    if (this.#busy) return;
+    if (this.#busy || this.#over) return;
     const idleMs = now - this.#usedAt;
     if (this.#bytes ? idleMs < keepAliveMs : idleMs < headersMs) return;
     if (!this.#bytes) this.socket.write(timeout);
-    this.socket.destroySoon();
+    this.#finish();
   }
 
   readonly #read = (chunk: Buffer): void => {
+    if (this.#over) return;
     // It cannot be: nothing is read while an answer is under way. If it is, two answers must not mix.
     if (this.#busy) return void this.socket.destroy();
     if (!this.#bytes || !sameBytes(chunk, this.#bytes)) {
@@ -145,7 +149,7 @@ export class LaneConnection {
     if (socket.destroyed) return;
     this.#usedAt = performance.now();
     socket.write(bytes);
-    if (last) return socket.destroySoon();
+    if (last) return this.#finish();
     if (socket.writableLength === 0) return this.#resume();
     // The caller does not read as fast as it asks: it is heard again when it has.
     if (token) this.parts.bytes.letGo(token);
@@ -162,8 +166,15 @@ export class LaneConnection {
   #resume(): void {
     if (!this.#busy) return;
     this.#busy = false;
-    if (this.parts.ending()) return this.socket.destroySoon();
+    if (this.parts.ending()) return this.#finish();
     this.socket.resume();
+  }
+
+  /** What else is sent is read, and goes unheard: with bytes unread, the close would be a reset, and might cost the answer. */
+  #finish(): void {
+    this.#over = true;
+    this.socket.resume();
+    this.socket.destroySoon();
   }
 
   readonly #end = (): void => {

@@ -178,6 +178,43 @@ describe('the lane', () => {
     await Promise.all([waiting.closed, closed]);
   });
 
+  it('lets a last answer go out whole, whatever comes meanwhile: more requests, or the end of the server', async () => {
+    doors.accessToken = 'x'.repeat(3_000_000);
+    await doors.tokens.purge('eu');
+    const { body } = (await (await open()).ask(head()))!;
+    const [late, slow] = [await open(), await open()];
+    for (const wire of [late, slow]) {
+      const { length } = doors.reads;
+      wire.socket.pause();
+      wire.say(head('eu', { Connection: 'close' }));
+      await settled(() => doors.reads.length > length);
+    }
+    late.say(head() + head());
+    late.say(head());
+    for (let i = 0; i < 200; i++) await soon();
+    expect(doors.reads).toHaveLength(3);
+    const closed = doors.closeLane();
+    for (const wire of [late, slow]) {
+      wire.socket.resume();
+      await wire.closed;
+      const answers = await wire.answers(9);
+      expect(answers.map(({ status }) => status)).toEqual([200]);
+      expect(answers[0]!.body).toHaveLength(body.length);
+    }
+    await closed;
+  });
+
+  it('cuts off nobody who asks again and again while the server closes: his next answer is his last', async () => {
+    const busy = await Promise.all(Array.from({ length: 20 }, () => open()));
+    for (const wire of busy) await wire.ask(head());
+    const closed = doors.closeLane();
+    await soon();
+    const answers = await Promise.all(busy.map((wire) => wire.ask(head())));
+    expect(answers.map((answer) => answer?.status)).toEqual(busy.map(() => 200));
+    expect(answers.every((answer) => headerOf(answer, 'connection') === 'close')).toBe(true);
+    await closed;
+  });
+
   it('sends callers elsewhere with their answers once the end is near', async () => {
     const wire = await open();
     expect(headerOf(await wire.ask(head()), 'connection')).toBe('keep-alive');

@@ -5,6 +5,8 @@ import { LaneConnection, type LaneParts } from './lane-connection';
 
 /** Connections are looked through this often for those that nobody uses. */
 const sweepMs = 1_000;
+/** Who has asked so lately will ask again at once, and gets so long to do it: that answer tells him to go elsewhere. */
+const lastAnswerMs = { usedWithin: 1_000, grace: 250 };
 
 /**
  * A lane beside the HTTP server, on its port, for token requests alone. Node's parser, its request and response objects
@@ -36,10 +38,19 @@ export class Lane {
     server.once('close', () => clearInterval(sweep));
   }
 
-  /** Closes the connections on which nothing is under way; the others close with their answers. */
+  /**
+   * Closes the connections on which nothing is under way, at once or in a moment; the others close with their answers.
+   * A connection that is closed between two requests may cost the second one, which is on its way already.
+   */
   close(): void {
     this.#closed = true;
-    for (const connection of this.#connections) connection.closeIfIdle();
+    const { usedWithin, grace } = lastAnswerMs;
+    this.#closeIdle(performance.now() - usedWithin);
+    setTimeout(() => this.#closeIdle(), grace).unref();
+  }
+
+  #closeIdle(unlessUsedSince = Infinity): void {
+    for (const connection of this.#connections) connection.closeIfIdle(unlessUsedSince);
   }
 
   #sweep(): void {

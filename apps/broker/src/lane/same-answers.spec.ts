@@ -242,6 +242,18 @@ describe('the lane and the HTTP server behind it', () => {
     );
   }, 60_000);
 
+  it('give the same answer to more headers than Node takes, of which it drops the last', async () => {
+    const letters = [...'abcdefghijklmnopqrstuvwxyz0123456789'];
+    const names = letters.flatMap((a) => letters.map((b) => a + b)).filter((name) => name !== 'te');
+    doors.handedOver = 0;
+    for (const count of [20, 90, 500, 1_200]) {
+      const many = [...names, ...letters, ...names.map((name) => `${name}_`)].slice(0, count);
+      const lines = ['Host: x', ...many.map((name) => `${name}:`), 'Authorization: Bearer good'];
+      await sameFrom(Buffer.from(`GET /v1/clients/eu/token HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`));
+    }
+    expect(doors.handedOver).toBe(2);
+  });
+
   it('give the same answers on a connection that is kept', async () => {
     const kept = plausible.filter((text) => !text.includes('Connection: close'));
     await fc.assert(

@@ -55,6 +55,25 @@ describe('GET /v1/clients/{name}/token?wait=', () => {
     expect(doors.reads).toHaveLength(1);
   });
 
+  it('keeps no place for who left while his token was fetched', async () => {
+    await open();
+    let answer = (): void => undefined;
+    doors.provider = new Promise((resolve) => (answer = resolve));
+    await doors.tokens.purge('eu');
+    const calls = doors.calls;
+    const gone = new AbortController();
+    const left = ask('?wait=60', '*', { signal: gone.signal }).catch(() => 'left');
+    while (doors.calls === calls) await delay(5);
+    gone.abort();
+    expect(await left).toBe('left');
+    const connections = () => new Promise((resolve) => doors.server.getConnections((_, count) => resolve(count)));
+    while ((await connections()) !== 0) await delay(5);
+    answer();
+    await doors.tokens.get('eu');
+    for (let i = 0; i < 10; i++) await delay(5);
+    expect([doors.waiting, doors.counted]).toEqual([0, []]);
+  });
+
   it('lets nobody wait who has not said what he has, or has another token', async () => {
     const generation = await open();
     for (const has of [undefined, '"1"', `"${generation}0"`]) {

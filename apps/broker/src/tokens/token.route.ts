@@ -25,7 +25,9 @@ export function registerTokenRoute(
       const peeked = answers.peek(admitted);
       let token = peeked ?? (await answers.get(admitted));
       if (seconds > 0 && matches(ifNoneMatch, token)) {
-        const onGone = (gone: () => void): void => void reply.raw.once('close', gone);
+        const onGone = (gone: () => void): void =>
+          // He may have left while the token was fetched.
+          reply.raw.destroyed ? gone() : void reply.raw.once('close', gone);
         const waiting = { question, ifNoneMatch: ifNoneMatch!, seconds, onGone };
         ({ admitted, token } = await longPoll.next(waiting, { admitted, token }));
         if (reply.raw.destroyed) return reply.hijack();

@@ -118,7 +118,7 @@ export class Transport {
     if (!response.ok && status !== 304) throw failureOf(response, text, credential, this.#parts.clock);
     const body = text === '' ? undefined : parsed(text);
     if (text !== '' && body === undefined) throw new BrokerUnreachable(`The answer (${status}) is no JSON.`, status);
-    for (const ending of this.#pausing) ending.abort();
+    for (const pause of this.#pausing) pause.abort();
     return { status, headers, body, sentAt };
   }
 

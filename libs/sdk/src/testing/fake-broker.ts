@@ -1,4 +1,4 @@
-import { TokenBroker, type TokenBrokerOptions } from '../broker';
+import { type Settings, TokenBroker } from '../broker';
 import type { Fetch } from '../http/transport';
 import type { ErrorCode } from '../wire';
 import { FakeClient, type FakeClientOptions, type FakeFailure } from './fake-client';
@@ -53,7 +53,7 @@ export class FakeBroker {
   }
 
   /** An SDK that asks this broker, by its clock. */
-  connect(more: Partial<Omit<TokenBrokerOptions, 'url'>> = {}): TokenBroker {
+  connect(more: Partial<Settings> & { key?: string } = {}): TokenBroker {
     const { url, key, fetch, clock } = this;
     return new TokenBroker({ url, key, fetch, clock, random: () => 0.5, ...more });
   }

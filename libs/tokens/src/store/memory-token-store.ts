@@ -177,6 +177,10 @@ export class MemoryTokenStore implements TokenStore {
     return state;
   }
 
+  async generation(clientId: string): Promise<string | undefined> {
+    return this.#entries.get(clientId)?.token?.generation;
+  }
+
   readMany(clientIds: string[]): Promise<ClientState[]> {
     return Promise.all(clientIds.map((id) => this.read(id)));
   }

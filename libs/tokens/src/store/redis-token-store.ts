@@ -199,6 +199,10 @@ export class RedisTokenStore implements TokenStore {
     return stateIn(await this.#redis.readBuffer(client, due, token, clientId, this.clockShiftMs), this.#clock.now());
   }
 
+  async generation(clientId: string): Promise<string | undefined> {
+    return (await this.#redis.hget(clientKeys(clientId).client, 'g')) ?? undefined;
+  }
+
   readMany(clientIds: string[]): Promise<ClientState[]> {
     return Promise.all(clientIds.map((id) => this.read(id)));
   }

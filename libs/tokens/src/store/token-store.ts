@@ -204,6 +204,8 @@ export interface TokenStore {
    */
   takePermits(bucket: string, permits: number, quota: Quota): Promise<number>;
   read(clientId: string): Promise<ClientState>;
+  /** Of the token that was stored last. */
+  generation(clientId: string): Promise<string | undefined>;
   readMany(clientIds: string[]): Promise<ClientState[]>;
   /** The last 50, newest first. They outlive a change, not a removal. */
   attempts(clientId: string): Promise<Attempt[]>;
