@@ -28,6 +28,11 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- Temporary tables are looked for first unless they are named: nobody's own table of that name is to be counted in.
+DO $$ BEGIN
+  EXECUTE format('ALTER FUNCTION count_access_change() SET search_path = %I, pg_temp', current_schema());
+END $$;
+
 -- A new key only adds a prefix: of those that are known it changes nothing. So with the others that come new.
 CREATE CONSTRAINT TRIGGER "keys_added" AFTER INSERT ON "keys" DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION "count_access_change"('keys');
