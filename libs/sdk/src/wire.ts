@@ -65,6 +65,7 @@ export const errorCodes = [
   'throttled',
   'token_unavailable',
   'too_many_requests',
+  'too_many_waiting',
   'unauthenticated',
   'unknown_provider',
   'unsupported_media_type',
