@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { facadePaths, facadeSchemas, facadeSecurity } from './facades/openapi';
+import { facadePaths, facadeSchemas, facadeSecurity } from './facades/facades.openapi';
 import { problemTypes } from './problem';
 import { proxyRoute } from './proxy/proxy.openapi';
 import { rejectionSchema, rejectionsRoute } from './tokens/rejections.openapi';

@@ -63,10 +63,10 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
 function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: RequestIds): void {
   const answers = new TokenAnswers(parts);
   registerTokenRoute(instance, answers);
-  registerRejectionsRoute(instance, parts);
-  registerProxyRoute(instance, parts);
+  registerRejectionsRoute(instance, { ...parts, answers });
+  registerProxyRoute(instance, { ...parts, answers });
   const { publicUrl } = parts.config;
-  registerFacades(instance, { ...parts, ...(publicUrl !== undefined && { publicUrl }) });
+  registerFacades(instance, { ...parts, answers, ...(publicUrl !== undefined && { publicUrl }) });
   const ending = (): boolean => parts.readiness.shuttingDown;
   const lane = new Lane(instance.server, { answers, ids, logger: parts.logger, ending });
   instance.addHook('preClose', (done) => {

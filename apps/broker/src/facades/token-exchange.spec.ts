@@ -3,7 +3,7 @@ import type { ServableToken } from '#tokens';
 import { TokenUnavailable } from '#tokens';
 import type { Caller, Credentials } from '../auth/authenticator';
 import { Problem } from '../problem';
-import type { TokenRead } from '../tokens/token-answer';
+import { TokenAnswers, type TokenRead } from '../tokens/token-answer';
 import { registerOAuthRoute } from './oauth.route';
 
 const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
@@ -30,12 +30,16 @@ describe('token exchange', () => {
   let get: () => Promise<ServableToken>;
   beforeAll(async () => {
     server = fastify();
-    registerOAuthRoute(server, {
-      authenticator: { identify: (credentials, client) => identify(credentials, client) },
-      tokens: { peek: () => undefined, get: () => get(), runwaySeconds: () => 42 },
-      onlyClient: { of: async () => ({ client: 'eu' }) },
-      metrics: { served: () => undefined },
+    const answers = new TokenAnswers({
+      authenticator: {} as never,
+      tokens: { peek: () => undefined, get: () => get(), runwaySeconds: () => 42 } as never,
+      metrics: { served: () => undefined } as never,
       reads: { note: (read) => reads.push(read) },
+    });
+    registerOAuthRoute(server, {
+      authenticator: { identify },
+      answers,
+      onlyClient: { of: async () => ({ client: 'eu' }) },
     });
     url = await server.listen({ host: '127.0.0.1', port: 0 });
   });
