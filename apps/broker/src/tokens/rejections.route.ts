@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { TokenService } from '#tokens';
 import { credentialsOf } from '../auth/authenticator';
-import { invalid, Problem } from '../problem';
+import { invalid, pointerTo, Problem } from '../problem';
 import { sendProblem } from '../problem.filter';
 import type { TokenAnswers } from './token-answer';
 
@@ -37,11 +37,7 @@ function generationIn(body: unknown): string {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Problem('validation_failed', 'The body must be an object such as {"etag": "\\"42\\""}.');
   const unknown = Object.keys(body).find((property) => property !== 'etag');
-  if (unknown !== undefined)
-    throw invalid(
-      `/${unknown.replace(/~/g, '~0').replace(/\//g, '~1')}`,
-      'there is no such property; the only one is etag',
-    );
+  if (unknown !== undefined) throw invalid(pointerTo(unknown), 'there is no such property; the only one is etag');
   const { etag } = body as { etag?: unknown };
   const [, quoted, bare] = (typeof etag === 'string' && etagPattern.exec(etag)) || [];
   const generation = quoted ?? bare;
