@@ -8,16 +8,16 @@ const sdk = join('libs', 'sdk');
  * Writes the package as it is published, `npm publish dist/sdk`: the same sources compiled twice, as ES modules and as
  * CommonJS, each with its types. With DOM's types alone and none of Node's, so that what only Node has does not compile.
  * @param root of this repository
- * @param folder to write to; what is there goes
+ * @param folder to write to
  * @throws with what the compiler says
  */
 export function buildSdk(root: string, folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
   for (const [name, type, module] of [
     ['esm', 'module', ts.ModuleKind.ES2022],
     ['cjs', 'commonjs', ts.ModuleKind.CommonJS],
   ] as const) {
     const outDir = join(folder, name);
+    rmSync(outDir, { recursive: true, force: true });
     const program = ts.createProgram(
       ['index.ts', 'testing.ts'].map((file) => join(root, sdk, 'src', file)),
       {

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,6 @@ import { provisioned } from '../harness/provisioned';
 import { root } from '../harness/root';
 
 const run = promisify(execFile);
-const built = join(root, 'dist', 'sdk');
 
 /** A program that uses both entries. Over HTTP too where the runtime has a server of node:http. */
 const body = `
@@ -56,14 +55,14 @@ const { FakeBroker } = require('@token-broker/sdk/testing');
 
 describe('@token-broker/sdk as it is published', () => {
   let folder: string;
+  let built: string;
 
   beforeAll(async () => {
     await provisioned('build');
     // Fails where publint or "are the types wrong" find something.
-    await run(process.execPath, [join(root, 'dist', 'tools', 'sdk.main.js')], { cwd: root });
     folder = mkdtempSync(join(tmpdir(), 'token-broker-sdk-use-'));
-    mkdirSync(join(folder, 'node_modules', '@token-broker'), { recursive: true });
-    symlinkSync(built, join(folder, 'node_modules', '@token-broker', 'sdk'));
+    built = join(folder, 'node_modules', '@token-broker', 'sdk');
+    await run(process.execPath, [join(root, 'dist', 'tools', 'sdk.main.js'), built], { cwd: root });
     writeFileSync(join(folder, 'package.json'), '{}');
     writeFileSync(join(folder, 'modules.mjs'), modules);
     writeFileSync(join(folder, 'common.cjs'), common);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { hasPrograms, type RunningDemo, startDemo } from '../harness/demo';
@@ -22,9 +22,8 @@ describe('the README of the SDK', () => {
 
   beforeAll(async () => {
     demo = await startDemo();
-    await run(process.execPath, [join(root, 'dist', 'tools', 'sdk.main.js')], { cwd: root });
-    mkdirSync(join(demo.folder, 'node_modules', '@token-broker'), { recursive: true });
-    symlinkSync(join(root, 'dist', 'sdk'), join(demo.folder, 'node_modules', '@token-broker', 'sdk'));
+    const built = join(demo.folder, 'node_modules', '@token-broker', 'sdk');
+    await run(process.execPath, [join(root, 'dist', 'tools', 'sdk.main.js'), built], { cwd: root });
     symlinkSync(join(root, 'node_modules', '@types'), join(demo.folder, 'node_modules', '@types'));
     writeFileSync(join(demo.folder, 'package.json'), '{"type": "module"}');
   }, 180_000);

@@ -16,7 +16,7 @@ export interface JwtIssuerStub {
   /** From now on it signs with another key, and shows that alone. */
   rotate(): Promise<void>;
   /** What it answers in place of its keys. */
-  answerWith(answer: { status?: number; keys?: object } | undefined): void;
+  answerWith(answer: { status?: number; keys?: object; metadata?: object } | undefined): void;
   /** Its present public key, as it is shown. */
   publicKey(): Promise<object>;
   stop(): Promise<void>;
@@ -25,7 +25,7 @@ export interface JwtIssuerStub {
 export async function startJwtIssuer(alg = 'ES256'): Promise<JwtIssuerStub> {
   let keys: GenerateKeyPairResult;
   let kid = 0;
-  let instead: { status?: number; keys?: object } | undefined;
+  let instead: { status?: number; keys?: object; metadata?: object } | undefined;
   let asked: string[] = [];
   let headers: IncomingMessage['headers'] = {};
   const publicKey = async () => ({ ...(await exportJWK(keys.publicKey)), kid: String(kid), use: 'sig', alg });
@@ -37,9 +37,9 @@ export async function startJwtIssuer(alg = 'ES256'): Promise<JwtIssuerStub> {
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     asked.push(request.url!);
     ({ headers } = request);
-    const { status = 200, keys: shown = { keys: [await publicKey()] } } = instead ?? {};
+    const { status = 200, keys: shown = { keys: [await publicKey()] }, metadata } = instead ?? {};
     const body: Record<string, object> = {
-      '/.well-known/openid-configuration': { issuer: url, jwks_uri: `${url}/keys` },
+      '/.well-known/openid-configuration': { issuer: url, jwks_uri: `${url}/keys`, ...metadata },
       '/keys': shown,
     };
     const found = body[request.url!];

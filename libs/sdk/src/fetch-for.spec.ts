@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { systemClock } from './clock';
 import { Misconfigured, OriginNotAllowed } from './errors';
 import { FakeBroker } from './testing/fake-broker';
 
@@ -212,6 +213,22 @@ describe('a token that the API calls dead', () => {
     await busy.getToken('eu');
     eu.killToken();
     expect((await busy.fetchFor('eu', { origins: [url], fetch })('/a')).status).toBe(200);
+  });
+
+  it('is replaced also where the broker lets nobody wait any more', async () => {
+    const { url } = await apiOf(judging);
+    const crowded = fake.connect({
+      fetch: async (input, init) => {
+        if (String(input).includes('wait=')) fake.answerNext({ code: 'too_many_waiting', retryAfterSeconds: 1 });
+        if (!String(input).endsWith('/rejections')) return fake.fetch(input, init);
+        setTimeout(() => eu.renew(), 30);
+        return Response.json({ renewal: 'started' }, { status: 202 });
+      },
+      clock: { ...systemClock, now: () => fake.clock.now() },
+    });
+    await crowded.getToken('eu');
+    eu.killToken();
+    expect((await crowded.fetchFor('eu', { origins: [url], fetch })('/a')).status).toBe(200);
   });
 
   it('never has a stream sent twice: it is reported, for the next call', async () => {

@@ -1,5 +1,6 @@
 import { type Clock, moment, msLeft, unlessAborted } from './clock';
 import { TokenBrokerError } from './errors';
+import { mayRetry } from './http/retry';
 import type { Transport } from './http/transport';
 import { pathSegment } from './path';
 import type { Token } from './token';
@@ -55,10 +56,16 @@ export class Rejections {
     const left = (): number => msLeft(began, replacementMs, clock);
     try {
       if (entry && !(await this.#accepted(dead, left))) return undefined;
+      let canWait = true;
       while (entry?.token?.etag === dead.etag && left() > 0) {
-        const wait = Math.ceil(left() / 1_000);
-        const options = { query: { wait }, timeoutMs: left() + 1_000, attemptMs: left() + 1_000 };
-        if (await tokens.ask(entry, options)) break;
+        const query = canWait ? { wait: Math.ceil(left() / 1_000) } : {};
+        const asking = tokens.ask(entry, { query, timeoutMs: left() + 1_000, attemptMs: left() + 1_000 });
+        const news = await asking.catch((error: unknown) => {
+          if (!mayRetry(error)) throw error;
+          canWait = false; // too many wait already, perhaps
+          return false;
+        });
+        if (news) break;
         await clock.sleep(pauseMs * (0.5 + random())); // a broker that cannot wait has answered at once
       }
       const present = await tokens.get(dead.client);

@@ -105,6 +105,14 @@ describe('a token', () => {
     expect(fake.requests).toHaveLength(2);
   });
 
+  it('is served all the same where one that lasts is wanted while the broker is away', async () => {
+    const broker = fake.connect();
+    await broker.getToken('eu');
+    fake.goAway();
+    fake.clock.advance(100);
+    expect((await broker.getToken('eu', { minTtl: 250 })).expiresIn).toBe(200);
+  });
+
   it('is not lost by asking for what cannot be', async () => {
     const broker = fake.connect();
     await broker.getToken('eu');

@@ -150,7 +150,7 @@ export class Tokens {
   ): Promise<Answer> {
     const headers = isGood(held) ? { 'if-none-match': held.etag } : {};
     const answer = await this.#transport.call({ path, headers, ...(query && { query }), ...more, repeatable });
-    if (answer.status !== 304 || isGood(held) || held === undefined) return answer;
+    if (answer.status !== 304 || held !== undefined) return answer;
     throw new BrokerUnreachable('304 was answered to a request that has no token.', 304);
   }
 

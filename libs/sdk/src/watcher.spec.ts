@@ -29,9 +29,11 @@ describe('a client that is watched', () => {
     const eu = fake.client('eu');
     await broker.getToken('eu');
     await settled();
+    const now = fake.clock.now();
     eu.disable();
     await settled();
     await expect(broker.getToken('eu')).rejects.toMatchObject({ code: 'client_disabled' });
+    expect(fake.clock.now()).toBe(now);
   });
 
   it('is watched by one request at a time, and by none once nobody has wanted its token for five minutes', async () => {

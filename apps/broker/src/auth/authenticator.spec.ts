@@ -79,18 +79,22 @@ describe('the authenticator', () => {
   });
 
   it('does not take what was there before a change for what is there now, though the two overlap', async () => {
-    await identify();
-    let release: () => void = () => undefined;
-    access.answer = (value) => new Promise((resolve) => (release = () => resolve(value)));
-    authenticator.doubt();
+    const asked: (() => void)[] = [];
+    access.answer = (value) => new Promise((resolve) => asked.push(() => resolve(value)));
     const asking = identify(); // is told what holds before the change
-    await soon();
-    access.answer = async (value) => value;
+    await until(() => asked.length === 1);
+    asked.shift()!();
+    await until(() => asked.length === 1);
+    asked.shift()!();
+    await until(() => asked.length === 1);
     access.granted.set('reader eu', {});
     authenticator.doubt();
-    release();
-    await asking;
-    expect(await identify()).toMatchObject({ client: undefined });
+    access.answer = async (value) => value;
+    const askingAfter = identify();
+    await soon();
+    asked.shift()!();
+    expect(await asking).toMatchObject({ client: { clientId: 'c' } });
+    expect(await askingAfter).toMatchObject({ client: undefined });
   });
 
   it('asks again at once after a change in this process, and forgets nobody over it', async () => {
@@ -159,3 +163,7 @@ describe('the authenticator', () => {
     expect([...authenticator.takeUses().keys()]).toEqual(['1']);
   });
 });
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}

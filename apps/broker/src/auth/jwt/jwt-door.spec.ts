@@ -160,12 +160,16 @@ describe('JWTs of an issuer', () => {
     expect(await serviceOf(await stub.sign())).toEqual(checkout);
   });
 
-  it('come from where the operator said: neither metadata of another issuer nor keys of another scheme count', async () => {
-    const elsewhere = open({ issuer: `${stub.url}/tenant` });
-    await expect(elsewhere.find(await stub.sign({ iss: `${stub.url}/tenant` }))).rejects.toMatchObject({
-      code: 'issuer_unavailable',
-    });
-    expect(said[0]).toMatchObject(['the keys of an issuer of JWTs could not be read', { why: expect.any(String) }]);
+  it.each([
+    ['of another issuer', { issuer: 'https://elsewhere.example' }, /is of the issuer https:\/\/elsewhere/],
+    ['without keys', { jwks_uri: null }, /names no jwks_uri/],
+    ['with keys at a private address', { jwks_uri: 'https://10.0.0.1/keys' }, /private or reserved/],
+    ['with keys over plain http elsewhere', { jwks_uri: 'http://elsewhere.example/keys' }, /must begin with https/],
+  ])('are not judged by metadata %s, and the log says why', async (_, metadata, why) => {
+    stub.answerWith({ metadata });
+    await expect(door.find(await stub.sign())).rejects.toMatchObject({ code: 'issuer_unavailable' });
+    const words = 'the keys of an issuer of JWTs could not be read';
+    expect(said).toEqual([[words, { issuer: stub.url, why: expect.stringMatching(why) }]]);
   });
 
   it('do not fill the log, and are not in it', async () => {

@@ -65,7 +65,6 @@ export class JwtDoor {
     if (!keys) return new Refusal('jwt_issuer');
     const { issuer } = keys;
     const { iss } = claims;
-    if (!issuer.algorithms.includes(header.alg!)) return this.#refuse('jwt_form', { iss, alg: header.alg });
     if (header.crit !== undefined || !isRightType(header.typ, issuer.typ))
       return this.#refuse('jwt_form', { iss, typ: header.typ, crit: header.crit });
     try {
