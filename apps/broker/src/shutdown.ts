@@ -18,10 +18,11 @@ const heededAfterMs = 250;
  * who send them know. Nothing that hangs holds it up for longer than its share of the ten seconds.
  */
 export async function shutDown(
-  { readiness, tokens, flush, logger }: Parts,
+  { readiness, tokens, proxy, flush, logger }: Parts,
   app: { close(): Promise<unknown> },
   storage: Storage,
 ): Promise<void> {
+  const since = performance.now();
   readiness.shutDown();
   tokens.stop();
   const drained = within(drainMs + giveBackMs, tokens.drain(drainMs));
@@ -31,6 +32,8 @@ export async function shutDown(
   }
   if (!(await drained))
     logger.warn('the token store does not answer: others have what was being renewed when the lease ends');
+  if (!(await within(Math.max(0, drainMs - (performance.now() - since)), proxy.idle())))
+    logger.warn('calls through the proxy were cut off');
   if (!(await within(closeMs, app.close()))) logger.warn('requests still running were cut off');
   if (!(await within(flushMs, flush()))) logger.warn('the database does not answer: the last changes were not written');
   await within(disconnectMs, storage.close());

@@ -1,5 +1,5 @@
 import { runSql } from '../../../test/harness/database';
-import { type Fleet, startFleet, until } from './fleet';
+import { ask, type Fleet, startFleet, until } from './fleet';
 import { forgedKey } from './forged-key';
 
 describe('two replicas and what changes behind their backs', () => {
@@ -52,6 +52,25 @@ describe('two replicas and what changes behind their backs', () => {
       const key = await fleet.service(`fresh-${i}`, 'eu');
       expect((await fleet.token('eu', key, { broker: 1 })).status).toBe(200);
     }
+  });
+
+  it('a first admin key opens the doors of a replica that was shown nonsense while there was none', async () => {
+    const first = fleet.env['BOOTSTRAP_ADMIN_KEY']!;
+    const admin = async (key: string) =>
+      (await ask(`${fleet.brokers[1]!.url}/v1/clients`, 'GET', undefined, { authorization: `Bearer ${key}` })).status;
+    await sql(`CREATE TABLE kept AS SELECT * FROM keys WHERE prefix = 'bootstrap'`);
+    await sql(`DELETE FROM keys WHERE prefix = 'bootstrap'`);
+    await until(
+      () => admin(first),
+      (status) => status === 401,
+    );
+    expect(await admin('nonsense')).toBe(401);
+    await sql(`INSERT INTO keys SELECT * FROM kept`);
+    await until(
+      () => admin(first),
+      (status) => status === 200,
+      5_000,
+    );
   });
 
   it('a flood of keys that there are not, but could be, costs the database next to nothing', async () => {

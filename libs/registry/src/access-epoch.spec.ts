@@ -66,9 +66,9 @@ describe('the access epoch', () => {
     expect(await changedBy(sql)).toEqual(['missing']);
   });
 
-  it('of a new key tells only those who keep the prefixes', async () => {
+  it('of a new key tells those who keep the prefixes, and those who looked for one in vain', async () => {
     const sql = `INSERT INTO keys (id, prefix, digest, pepper_kid) VALUES (gen_random_uuid(), 'tbk_11111111', '', 'k')`;
-    expect(await changedBy(sql)).toEqual(['prefixes']);
+    expect(await changedBy(sql)).toEqual(['missing', 'prefixes']);
   });
 
   it.each([

@@ -139,7 +139,8 @@ export class Access {
 /** A server that was started anew, or took over from another, may have lost what the other had counted. */
 function epochOf([row]: EpochRow[]): AccessEpoch {
   const { added, changed, keys, server } = row!;
-  return { found: `${server} ${changed}`, missing: `${server} ${changed} ${added}`, prefixes: `${server} ${keys}` };
+  const missing = `${server} ${changed} ${added} ${keys}`;
+  return { found: `${server} ${changed}`, missing, prefixes: `${server} ${keys}` };
 }
 
 function keyOf({ id, digest, pepper_kid, expires_at, revoked_at, service, role, name }: KeyRow): KeyAccess {

@@ -63,6 +63,6 @@ export function withReader(access: ScriptedAccess, monotonic: () => number): Aut
   access.stored.set(prefix, row);
   access.granted.set('reader eu', { client: { clientId: 'c', enabled: true } });
   access.granted.set('reader us', {});
-  const [seldom, proxies] = [new Seldom(() => undefined), new Proxies([])];
+  const [seldom, proxies] = [new Seldom(() => undefined), new Proxies(['10.0.0.0/8'])];
   return new Authenticator({ access: access as unknown as Access, apiKeys, seldom, proxies, monotonic });
 }

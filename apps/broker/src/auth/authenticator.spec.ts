@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { forgedKey } from '../../test/forged-key';
 import type { Authenticator } from './authenticator';
 import { apiKeys, bearer, prefix, ScriptedAccess, withReader } from './authenticator.fixture';
@@ -150,6 +151,18 @@ describe('the authenticator', () => {
     expect(authenticator.stillKnown(known)).toBe(false);
     expect(identifyNow()).toBeNull();
     clock.mockRestore();
+  });
+
+  it('cuts no connection of a trusted proxy, however many late answers wait: others come on it', async () => {
+    const bad = (address: string) => ({ authorization: 'Bearer bad', address, socket: new Socket() });
+    const [direct, proxied] = [bad('192.0.2.1'), bad('10.0.0.1')];
+    for (const from of [direct, proxied]) for (let i = 0; i < 100; i++) await authenticator.identify(from);
+    for (let i = 0; i < 1_000; i++) void authenticator.identify(direct).catch(() => undefined);
+    await soon();
+    await expect(authenticator.identify(proxied)).rejects.toMatchObject({ code: 'too_many_requests' });
+    expect(proxied.socket.destroyed).toBe(false);
+    await expect(authenticator.identify(direct)).rejects.toMatchObject({ code: 'too_many_requests' });
+    expect(direct.socket.destroyed).toBe(true);
   });
 
   it('keeps the last use of keys until it is written down', async () => {

@@ -109,7 +109,9 @@ export class Authenticator {
     if (!(found instanceof Refusal)) return found;
     if (this.#isAnswered(found, credentials)) return null;
     this.parts.refused?.('throttled');
-    throw await this.#flood.late(credentials.socket);
+    // A proxy whose connections are cut takes this replica for one that is broken, to everybody's harm.
+    const isProxy = this.parts.proxies.trusts(credentials.address);
+    throw await this.#flood.late(isProxy ? undefined : credentials.socket);
   }
 
   /**

@@ -60,7 +60,7 @@ export class Flood {
     return this.#addresses.take(network(address)) && (prefix === undefined || this.#prefixes.take(prefix));
   }
 
-  /** The late answer. Where too many wait for theirs, this one has its connection cut. */
+  /** The late answer. Where too many wait for theirs, this one has its connection cut; without a socket, it is not late. */
   async late(socket: Socket | undefined): Promise<Problem> {
     if (this.#late >= maxLate) socket?.destroy();
     else {

@@ -4,6 +4,7 @@ import { Problem } from '../problem';
 export class Places {
   readonly #taken = new Map<string, number>();
   #all = 0;
+  #waiting: (() => void)[] = [];
 
   readonly #limitOfClient: number;
 
@@ -13,6 +14,14 @@ export class Places {
 
   get taken(): number {
     return this.#all;
+  }
+
+  /** Settles when all are free. */
+  empty(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#all === 0) resolve();
+      else this.#waiting.push(resolve);
+    });
   }
 
   /** Returns what gives the place back, once. @throws Problem when there is none */
@@ -30,6 +39,7 @@ export class Places {
       const left = this.#taken.get(clientId)! - 1;
       if (left > 0) this.#taken.set(clientId, left);
       else this.#taken.delete(clientId);
+      if (this.#all === 0) for (const tell of this.#waiting.splice(0)) tell();
     };
   }
 }

@@ -9,6 +9,8 @@ import type { TokenAnswers } from '../tokens/token-answer';
 import type { Proxy, ProxyAnswer } from './proxy';
 import { targetOf } from './target';
 
+const nothing = Buffer.alloc(0);
+
 type ProxyRequest = FastifyRequest<{ Params: { name: string } }>;
 
 /**
@@ -38,13 +40,13 @@ export function registerProxyRoute(
 
   async function handle(request: ProxyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { name } = request.params;
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
     // Paths name customers, and the log is not the place for them.
     request.params = { name };
     const { clientId, service } = await answers.admit({ credentials: credentialsOf(request.raw), name });
     request.principal = service;
     refuseWhatIsNoCall(request);
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
     const call = {
       clientId,
       service: service.name,
@@ -63,7 +65,8 @@ function refuseWhatIsNoCall({ method, headers }: ProxyRequest): void {
   // An answer to TRACE is the request, with the token in it.
   if (method === 'TRACE')
     throw new Problem('method_not_allowed', 'TRACE is not forwarded.', { headers: { allow: 'any but TRACE' } });
-  if (headers.upgrade !== undefined)
+  // An offer of HTTP/2, which some libraries make with each first request, may go unheard (RFC 9110 7.8).
+  if (headers.upgrade !== undefined && headers.upgrade.trim().toLowerCase() !== 'h2c')
     throw new Problem(
       'upgrade_not_supported',
       'The connection cannot be upgraded to another protocol through the proxy.',
@@ -79,12 +82,15 @@ async function passOn(
   const named = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'x-request-id');
   try {
     raw.writeHead(status, named ? headers : [...headers, 'x-request-id', request.id]);
-    raw.flushHeaders();
+    // In place of flushHeaders(), which writes what is not ASCII in another encoding than it was read in.
+    raw.write(nothing);
     await pipeline(Readable.from(body, { objectMode: false }), raw);
   } catch (error) {
     request.log.info({ err: error }, 'an answer that was passed on broke off');
     raw.destroy();
   } finally {
     end();
+    // The API may have answered before it was sent all. The rest is in the way of the next request on the connection.
+    if (!request.raw.readableEnded) request.raw.on('data', () => undefined).on('error', () => undefined);
   }
 }

@@ -15,8 +15,6 @@ import { upstreamProblem } from './upstream-problem';
 
 const connectMs = 5_000;
 const headersMs = 60_000;
-/** To one API; what is more waits for one of them. */
-const connections = 64;
 
 export interface ProxySettings {
   maxBodyBytes: number;
@@ -78,7 +76,8 @@ export class Proxy {
     const bodyMs = settings.timeoutMs;
     this.#agent = createApiAgent({
       allowedOrigins,
-      connections,
+      // As many as there may be calls: clients whose API is the same do not wait for each other's.
+      connections: settings.maxRequests,
       connectMs,
       headersMs: Math.min(headersMs, bodyMs),
       bodyMs,
@@ -96,6 +95,7 @@ export class Proxy {
     }, this.parts.settings.timeoutMs);
     const leave = (): void => over.abort();
     call.gone.addEventListener('abort', leave, { once: true });
+    if (call.gone.aborted) leave();
     const end = (): void => {
       clearTimeout(timer);
       call.gone.removeEventListener('abort', leave);
@@ -108,7 +108,7 @@ export class Proxy {
     try {
       const token = this.#tokens.peek(call.clientId) ?? (await this.#tokens.get(call.clientId));
       where = await this.#apis.of(token);
-      const body = await requestBody(call.request, this.parts.settings.maxBodyBytes);
+      const body = await requestBody(call.request, this.parts.settings.maxBodyBytes, over.signal);
       const { status, raw, all } = await this.#sendAndRepeat(call, where, token, body, over.signal);
       count(`${Math.floor(status / 100)}xx`);
       return { status, headers: responseHeaders(raw), body: all, end };
@@ -119,6 +119,11 @@ export class Proxy {
       if (code.startsWith('upstream_') && !call.gone.aborted) count(code.slice('upstream_'.length));
       throw problem;
     }
+  }
+
+  /** Settles when no call is under way. */
+  idle(): Promise<void> {
+    return this.#places.empty();
   }
 
   /** Waits for no call: those under way are cut off. */
@@ -140,16 +145,26 @@ export class Proxy {
       this.#report(call, token);
       return first;
     }
+    const next = await this.#next(call, token);
+    // What the API said to the first is still an answer.
+    if (!next || signal.aborted) return first;
+    // But not once the second has gone out: what came of that is not known, and the first would say that nothing did.
+    const second = await this.#send(call, next.where, next.token, body, signal);
+    first.body.on('error', () => undefined).destroy();
+    if (second.isDead) this.#report(call, next.token);
+    return second;
+  }
+
+  /** The token after this one, if it can be had, and where it may be sent. */
+  async #next(
+    { clientId, service }: Call,
+    { generation }: ServableToken,
+  ): Promise<{ token: ServableToken; where: ClientApi } | undefined> {
     try {
-      const next = await this.#tokens.replace(call.clientId, token.generation, call.service);
-      if (!next || signal.aborted) return first;
-      const second = await this.#send(call, await this.#apis.of(next), next, body, signal);
-      first.body.on('error', () => undefined).destroy();
-      if (second.isDead) this.#report(call, next);
-      return second;
+      const token = await this.#tokens.replace(clientId, generation, service);
+      return token && { token, where: await this.#apis.of(token) };
     } catch {
-      // What the API said to the first is still an answer.
-      return first;
+      return undefined;
     }
   }
 

@@ -13,9 +13,14 @@ const keptBytes = 64 * 1024;
 /**
  * Reads what is small, and leaves the rest to whoever sends it on. What is longer than the limit is refused before it is
  * read where it says so itself, and else when it turns out to be.
+ * @param over what is read ahead is not waited for any longer
  * @throws Problem
  */
-export async function requestBody(request: IncomingMessage, limitBytes: number): Promise<RequestBody> {
+export async function requestBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  over: AbortSignal,
+): Promise<RequestBody> {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (encoding === undefined && (length === undefined || Number(length) === 0)) return { kind: 'none' };
   if (Number(length ?? 0) > limitBytes) throw tooLong(limitBytes);
@@ -23,8 +28,11 @@ export async function requestBody(request: IncomingMessage, limitBytes: number):
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
   const ahead: Buffer[] = [];
   let bytes = 0;
+  const tooLate = ended(over);
   while (Number(length ?? 0) <= keptBytes) {
-    const { value, done } = await chunks.next();
+    const next = chunks.next();
+    next.catch(() => undefined);
+    const { value, done } = await Promise.race([next, tooLate]);
     if (done) return { kind: 'whole', bytes: Buffer.concat(ahead) };
     ahead.push(value);
     bytes += value.length;
@@ -42,6 +50,21 @@ async function* rest(ahead: Buffer[], chunks: AsyncIterable<Buffer>, limitBytes:
   };
   while (ahead.length > 0) yield counted(ahead.shift()!);
   for await (const chunk of chunks) yield counted(chunk);
+}
+
+function ended(over: AbortSignal): Promise<never> {
+  const late = new Promise<never>((_, reject) => {
+    const end = (): void =>
+      reject(
+        new Problem('request_not_forwarded', 'The request is not forwarded: its body did not come in time.', {
+          headers: { connection: 'close' },
+        }),
+      );
+    if (over.aborted) end();
+    else over.addEventListener('abort', end, { once: true });
+  });
+  late.catch(() => undefined);
+  return late;
 }
 
 function tooLong(limitBytes: number): Problem {

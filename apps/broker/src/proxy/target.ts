@@ -25,10 +25,12 @@ export function targetOf(url: string): Target {
   const encoded = /%(?:00|2f|5c)/i.exec(path)?.[0];
   if (encoded) throw refused(`its path has ${encoded}, which servers read in different ways`);
   if (/%(?![0-9a-f]{2})/i.test(path)) throw refused('its path has a "%" that encodes nothing');
-  // What comes after ";" is no part of a segment to some servers.
+  // What comes after ";" is no part of a segment to some servers, nor is a space at its end to others.
   const climbs = path
     .split('/')
-    .some((segment) => /^\.{1,2}(?:;|$)/.test(segment.replace(/%2e/gi, '.').replace(/%3b/gi, ';')));
+    .some((segment) =>
+      /^\.{1,2} *(?:;|$)/.test(segment.replace(/%2e/gi, '.').replace(/%3b/gi, ';').replace(/%20/g, ' ')),
+    );
   if (climbs) throw refused('its path has a segment "." or ".."');
   return { path, ...(query !== undefined && { query }) };
 }

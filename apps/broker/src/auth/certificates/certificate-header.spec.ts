@@ -75,4 +75,14 @@ describe('what a proxy tells of a client certificate', () => {
     expect(serviceOf({ ...whole, cn: ['a', 'b'] }, { from: 'cn' })).toBeUndefined();
     expect(serviceOf({ ...whole, cn: ['Not A Name'] }, { from: 'cn' })).toBeUndefined();
   });
+
+  it.each(['By=spiffe://b;Hash=a;URI=spiffe://real', 'By=b;Hash=a;Subject="CN=x \\"y";URI=spiffe://real'])(
+    'does not let a caller swallow what Envoy adds by a quote that he leaves open: %s',
+    (added) => {
+      for (const forged of ['URI=spiffe://victim;By="', 'URI=spiffe://victim;By="\\', 'URI=spiffe://victim;By="\\"'])
+        expect(() => readCertificateHeader('x-forwarded-client-cert', `${forged},${added}`)).toThrow('quote');
+      const { names } = readCertificateHeader('x-forwarded-client-cert', `URI=spiffe://victim,${added}`);
+      expect(names.uri).toEqual(['spiffe://real']);
+    },
+  );
 });

@@ -61,5 +61,7 @@ function split(text: string, separator: ',' | ';'): string[] {
     escaped = char === '\\' && !escaped;
     parts[parts.length - 1] += char;
   }
+  // Left open by a caller, it would make what the proxy has added a part of what the caller said.
+  if (quoted) throw new Error('a quote is left open');
   return parts;
 }

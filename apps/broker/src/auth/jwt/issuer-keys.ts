@@ -42,10 +42,15 @@ export class IssuerKeys {
     return this.#version;
   }
 
+  /** Reads the keys again in a while, in the background: also where every token was verified before. */
+  keepUp(): void {
+    if (this.#askedMsAgo() >= readAgainMs) void this.#ask();
+  }
+
   /** @throws IssuerAway, or what `jose` finds wrong with the token */
   async verify(token: string, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
     if (!this.#keys) await this.#first();
-    else if (this.#askedMsAgo() >= readAgainMs) void this.#ask();
+    else this.keepUp();
     try {
       return await this.#verify(token, options);
     } catch (error) {

@@ -147,6 +147,22 @@ describe('JWTs of an issuer', () => {
     expect(await serviceOf(old)).toBe('jwt_claims');
   });
 
+  it('end with a key that its issuer withdrew, also where none comes that was not verified before', async () => {
+    const token = await stub.sign();
+    await serviceOf(token);
+    await serviceOf(token);
+    const proof = door.now(token)!;
+    await stub.rotate();
+    elapsed = 600_000;
+    while (door.now(token)) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(proof.holds()).toBe(false);
+    expect(await serviceOf(token)).toBe('jwt_claims');
+  });
+
+  it('are told apart from a key with dots, which an operator may have chosen', () => {
+    expect(isJwt('the-first-admin.of-our.token-broker-2026')).toBe(false);
+  });
+
   it.each([
     ['errs', 'issuer_unavailable', { status: 503 }],
     ['shows no set of keys', 'issuer_unavailable', { keys: { nothing: true } }],
