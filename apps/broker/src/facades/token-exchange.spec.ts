@@ -8,14 +8,14 @@ import { registerOAuthRoute } from './oauth.route';
 
 const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
 const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange';
-const jwt = (service: string) => `e30.${service}.sig`;
+const jwt = (service: string) => `eyJ9.${service}.sig`;
 
-/** Takes `e30.{service}.sig` for a JWT of the service, and `key-of-{service}` for its key. */
+/** Takes `eyJ9.{service}.sig` for a JWT of the service, and `key-of-{service}` for its key. */
 async function identify({ authorization = '' }: Credentials, clientName = ''): Promise<Caller | null> {
   if (authorization.includes('flood')) {
     throw new Problem('database_unavailable', 'Too much.', { headers: { 'retry-after': '7' } });
   }
-  const name = /^Bearer (?:e30\.(\w+)\.sig|key-of-(\w+))$/.exec(authorization)?.slice(1).find(Boolean);
+  const name = /^Bearer (?:eyJ9\.(\w+)\.sig|key-of-(\w+))$/.exec(authorization)?.slice(1).find(Boolean);
   if (name === undefined || name === 'nobody') return null;
   const principal: Caller['principal'] =
     name === 'root' ? { kind: 'admin', keyId: 'k', name, role: 'admin' } : { kind: 'service', keyId: 'k', name };
