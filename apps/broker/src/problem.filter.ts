@@ -34,13 +34,26 @@ export interface ProblemAnswer {
   headers: Record<string, string>;
   body: string;
   code: ErrorCode;
-  /** It is our fault, or a part's that we lean on: its cause belongs into the log. */
+  /** See `isOurs`. */
   ours: boolean;
 }
 
-const othersFault: ReadonlySet<ErrorCode> = new Set([
-  ...(['token_unavailable', 'upstream_timeout', 'upstream_unreachable', 'upgrade_not_supported'] as const),
+/** Also what callers can bring about at will, by asking for more than there is room for: it must not fill the log. */
+const othersFault: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'issuer_unavailable',
+  'proxy_busy',
+  'stream_unavailable',
+  'token_unavailable',
+  'too_many_waiting',
+  'upgrade_not_supported',
+  'upstream_timeout',
+  'upstream_unreachable',
 ]);
+
+/** Whether it is our fault, or a part's that we lean on: then its cause belongs into the log. */
+export function isOurs(code: ErrorCode): boolean {
+  return problemTypes[code].status >= 500 && !othersFault.has(code);
+}
 
 /** For those who write answers themselves. */
 export function problemAnswer(error: unknown, requestId: string): ProblemAnswer {
@@ -51,7 +64,7 @@ export function problemAnswer(error: unknown, requestId: string): ProblemAnswer 
     headers: { 'cache-control': 'no-store', ...headers, 'content-type': 'application/problem+json; charset=utf-8' },
     body: JSON.stringify(body),
     code,
-    ours: body.status >= 500 && !othersFault.has(code),
+    ours: isOurs(code),
   };
 }
 

@@ -31,6 +31,11 @@ export class Problem extends Error {
   }
 }
 
+/** To a property, as RFC 6901 writes it. @param parent a pointer, too */
+export function pointerTo(property: string, parent = ''): string {
+  return `${parent}/${property.replace(/~/g, '~0').replace(/\//g, '~1')}`;
+}
+
 /** A fault that the decorators of a body or query cannot see. */
 export function invalid(pointer: string, detail: string): Problem {
   return new Problem('validation_failed', `${detail}.`, { errors: [{ pointer, detail }] });

@@ -13,7 +13,7 @@ import { registerFacades } from './facades/register';
 import { Lane } from './lane/lane';
 import { type Logger, nestLogger } from './logger';
 import { serveOpenApi } from './openapi';
-import { type FieldFault, Problem } from './problem';
+import { type FieldFault, pointerTo, Problem } from './problem';
 import { sendProblem } from './problem.filter';
 import { registerProxyRoute } from './proxy/proxy.route';
 import { RequestIds } from './request-id';
@@ -63,10 +63,10 @@ export async function createServer(parts: Parts): Promise<NestFastifyApplication
 function openConsumersDoor(instance: FastifyInstance, parts: Parts, ids: RequestIds): void {
   const answers = new TokenAnswers(parts);
   registerTokenRoute(instance, answers);
-  registerRejectionsRoute(instance, parts);
-  registerProxyRoute(instance, parts);
+  registerRejectionsRoute(instance, { ...parts, answers });
+  registerProxyRoute(instance, { ...parts, answers });
   const { publicUrl } = parts.config;
-  registerFacades(instance, { ...parts, ...(publicUrl !== undefined && { publicUrl }) });
+  registerFacades(instance, { ...parts, answers, ...(publicUrl !== undefined && { publicUrl }) });
   const ending = (): boolean => parts.readiness.shuttingDown;
   const lane = new Lane(instance.server, { answers, ids, logger: parts.logger, ending });
   instance.addHook('preClose', (done) => {
@@ -133,7 +133,7 @@ function validationProblem(errors: ValidationError[]): Problem {
 }
 
 function fieldFaults({ property, constraints, children }: ValidationError, parent: string): FieldFault[] {
-  const pointer = `${parent}/${property.replace(/~/g, '~0').replace(/\//g, '~1')}`;
+  const pointer = pointerTo(property, parent);
   const own = Object.entries(constraints ?? {}).map(([rule, detail]) => ({
     pointer,
     detail: rule === 'whitelistValidation' ? `there is no property "${property}"` : detail,

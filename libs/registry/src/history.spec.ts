@@ -7,7 +7,7 @@ import { Definitions, type DefinitionVersion } from './definitions';
 import { Events, recordCondition } from './events';
 import { type RenewalHour, RenewalHours } from './renewal-hours';
 import { Retention } from './retention';
-import { ReadAudit, readsId } from './token-reads';
+import { ReadAudit, readsId } from './read-audit';
 
 const by = { actor: 'admin:test', requestId: 'r1' };
 const ring = KeyRing.parse(newMasterKey('k1'));

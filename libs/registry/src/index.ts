@@ -25,4 +25,4 @@ export { type RenewalHour, RenewalHours } from './renewal-hours';
 export { Retention, retentionDays } from './retention';
 export { type Inputs, sealInputs } from './sealed-inputs';
 export { type KeyRecord, Services } from './services';
-export { ReadAudit, readsId, type TokenReads } from './token-reads';
+export { ReadAudit, readsId, type TokenReads } from './read-audit';

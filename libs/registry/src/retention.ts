@@ -1,5 +1,5 @@
 import type { Database, Transaction } from './database';
-import { firstReadsId } from './token-reads';
+import { firstReadsId } from './read-audit';
 
 export const retentionDays = 90;
 

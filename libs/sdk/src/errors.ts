@@ -9,8 +9,8 @@ export abstract class TokenBrokerError extends Error {
   /** Whether the same call may go well later without anybody doing something. */
   abstract readonly retryable: boolean;
 
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string) {
+    super(message);
     this.name = new.target.name;
   }
 }
@@ -35,10 +35,9 @@ export class BrokerUnreachable extends TokenBrokerError {
     message: string,
     /** HTTP status of what did answer. */
     readonly status?: number,
-    options?: ErrorOptions,
     readonly retryable = true,
   ) {
-    super(message, options);
+    super(message);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020';
 import { readNamedFile } from './files';
+import { wholePattern } from './service-pattern';
 
 /** Whose JWTs are taken, and which service each of them is. */
 export interface JwtIssuer {
@@ -127,20 +128,6 @@ function readService(
     : [claim];
   const whole = pattern === undefined ? undefined : wholePattern(pattern, `${at}/pattern`, faults);
   return { path, ...(whole && { pattern: whole }) };
-}
-
-/** A pattern that has to match all of a text, and says which part of it is the service. */
-export function wholePattern(pattern: string, at: string, faults: string[]): RegExp | undefined {
-  if (!pattern.includes('(?<service>')) {
-    faults.push(`${at} must have a group (?<service>…), which is the name of the service`);
-    return undefined;
-  }
-  try {
-    return new RegExp(`^(?:${pattern})$`, 'u');
-  } catch (error) {
-    faults.push(`${at}: ${(error as Error).message}`);
-    return undefined;
-  }
 }
 
 function words({ keyword, params, message = 'is wrong' }: ErrorObject): string {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { wholePattern } from './jwt-issuers';
+import { wholePattern } from './service-pattern';
 
 /** What the TLS listener shows, and whose client certificates it trusts. PEM. */
 export interface TlsFiles {

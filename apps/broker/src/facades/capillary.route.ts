@@ -4,8 +4,8 @@ import type { ServableToken } from '#tokens';
 import { credentialsOf } from '../auth/authenticator';
 import { Problem } from '../problem';
 import { withKey } from './client-authentication';
-import { type Doors, identifyService, readToken } from './doors';
-import { neverStored } from './oauth-error';
+import { type FacadeParts, identifyService, readToken } from './service-caller';
+import { refuseOtherMethods, sendJson } from './endpoint';
 import { refusalOf } from './refusal';
 
 const path = '/v3/oauth/token/generate';
@@ -31,46 +31,37 @@ class CapillaryError extends Error {
  * `POST /v3/oauth/token/generate` as Capillary documents it, so that its programs change nothing but where they ask.
  * `key` is `{service}` or `{service}/{client}`, `secret` a key of the service.
  */
-export function registerCapillaryRoute(fastify: FastifyInstance, doors: Doors): void {
+export function registerCapillaryRoute(fastify: FastifyInstance, parts: FacadeParts): void {
   void fastify.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => {
-      doors.metrics.served('refused');
+      parts.answers.countRefusal();
       sendError(error instanceof CapillaryError ? error : asCapillaryError(error, request), request, reply);
     });
     scope.post(path, { config: { quiet: true } }, async (request: FastifyRequest<{ Body?: unknown }>, reply) => {
       const query = request.query as object;
       if ('key' in query || 'secret' in query) throw new CapillaryError(400, 'key and secret belong into the body');
-      const token = await tokenFor(doors, request);
-      const data = { accessToken: token.accessToken, ttlSeconds: doors.tokens.runwaySeconds(token) };
+      const token = await tokenFor(parts, request);
+      const data = { accessToken: token.accessToken, ttlSeconds: parts.answers.expiresIn(token) };
       return send(reply, request, { data, errors: null });
     });
-    scope.route({
-      method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-      url: path,
-      exposeHeadRoute: false,
-      onRequest: (_request, reply, done) => {
-        void reply.header('allow', 'POST');
-        done(new CapillaryError(405, 'Method Not Allowed'));
-      },
-      handler: () => undefined,
-    });
+    refuseOtherMethods(scope, path, () => new CapillaryError(405, 'Method Not Allowed'));
   });
 }
 
-async function tokenFor(doors: Doors, request: FastifyRequest<{ Body?: unknown }>): Promise<ServableToken> {
+async function tokenFor(parts: FacadeParts, request: FastifyRequest<{ Body?: unknown }>): Promise<ServableToken> {
   const { service, client, secret } = credentials(request.body);
   const presented = withKey(credentialsOf(request.raw), secret);
-  let caller = await identifyService(doors, presented, service, client);
+  let caller = await identifyService(parts, presented, service, client);
   if (!caller) throw refusal();
   let name = client;
   if (name === undefined) {
-    const meant = await doors.onlyClient.of(service, presentsAsCapillary);
+    const meant = await parts.onlyClient.of(service, presentsAsCapillary);
     if (!('client' in meant)) throw refusal(choose(service, meant.choices));
     name = meant.client;
-    caller = await identifyService(doors, presented, service, name);
+    caller = await identifyService(parts, presented, service, name);
     if (!caller) throw refusal();
   }
-  return readToken(doors, caller, name, ({ headers, accessToken }) => {
+  return readToken(parts, caller, name, ({ headers, accessToken }) => {
     if (headerOf(headers) !== accessToken) {
       throw refusal(`the client '${name}' is of another provider than Capillary`);
     }
@@ -125,8 +116,5 @@ function sendError(error: CapillaryError, request: FastifyRequest, reply: Fastif
 }
 
 function send(reply: FastifyReply, { id }: FastifyRequest, body: object): FastifyReply {
-  return reply
-    .headers({ ...neverStored, 'x-cap-requestid': id })
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify(body));
+  return sendJson(reply.header('x-cap-requestid', id), body);
 }

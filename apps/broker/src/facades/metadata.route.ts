@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { neverStored } from './oauth-error';
+import { sendJson } from './endpoint';
 import { tokenPath } from './oauth.route';
 import { tokenExchange } from './token-exchange';
 
@@ -15,12 +15,7 @@ export function registerMetadataRoute(fastify: FastifyInstance, publicUrl?: stri
   const path = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/$/, '');
   // Section 3.1: the path of an issuer comes behind. A proxy that takes the path away leaves the plain one.
   for (const url of new Set([wellKnown, `${wellKnown}${path}`])) {
-    fastify.get(url, (request, reply) =>
-      reply
-        .headers(neverStored)
-        .type('application/json; charset=utf-8')
-        .send(JSON.stringify(metadata(publicUrl ?? addressed(request)))),
-    );
+    fastify.get(url, (request, reply) => sendJson(reply, metadata(publicUrl ?? addressed(request))));
   }
 }
 

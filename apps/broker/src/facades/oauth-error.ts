@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { sendJson } from './endpoint';
 import type { Refusal } from './refusal';
 
 /** RFC 6749 5.2, RFC 8707 2, and two of RFC 6749 4.1.2.1 for what is not the client's fault. */
@@ -44,15 +45,8 @@ export function sendOAuthError(error: OAuthError, reply: FastifyReply): void {
     void reply.header('www-authenticate', 'Basic realm="token-broker", charset="UTF-8"');
   }
   if (error.retryAfter !== undefined) void reply.header('retry-after', error.retryAfter);
-  void reply
-    .code(error.status)
-    .headers(neverStored)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify({ error: error.code, error_description: describable(error.message) }));
+  sendJson(reply.code(error.status), { error: error.code, error_description: describable(error.message) });
 }
-
-/** RFC 6749 5.1. */
-export const neverStored = { 'cache-control': 'no-store', pragma: 'no-cache' };
 
 /** The characters that RFC 6749 5.2 allows in a description. */
 function describable(text: string): string {

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServableToken } from '#tokens';
 import { Problem } from '../problem';
 import { type ClientAuthentication, clientAuthentication, invalidClient } from './client-authentication';
-import { type Doors, identifyService, readToken, type ServiceCaller } from './doors';
+import { type FacadeParts, identifyService, readToken, type ServiceCaller } from './service-caller';
+import { refuseOtherMethods, sendJson } from './endpoint';
 import { type Form, readForm } from './form';
-import { asOAuthError, neverStored, OAuthError, sendOAuthError } from './oauth-error';
+import { asOAuthError, OAuthError, sendOAuthError } from './oauth-error';
 import { refusalOf } from './refusal';
 import { howToName, type Target, targetOf } from './target';
 import { accessTokenType, identifySubject, tokenExchange } from './token-exchange';
@@ -25,34 +26,26 @@ interface TokenAnswer {
 type Identify = (clientName?: string) => Promise<ServiceCaller>;
 
 /** `POST /oauth/token`: client credentials (RFC 6749 4.4) and token exchange (RFC 8693) for what the broker keeps. */
-export function registerOAuthRoute(fastify: FastifyInstance, doors: Doors): void {
+export function registerOAuthRoute(fastify: FastifyInstance, parts: FacadeParts): void {
   void fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
       done(null, body),
     );
     scope.setErrorHandler((error, request, reply) => {
-      doors.metrics.served('refused');
+      parts.answers.countRefusal();
       sendOAuthError(error instanceof OAuthError ? error : asOAuthError(refusalOf(error, request)), reply);
     });
     scope.post(tokenPath, { config: { quiet: true } }, async (request: FastifyRequest<{ Body?: string }>, reply) => {
       const form = readForm(request.body ?? '', queryOf(request.raw));
-      return send(reply, await answer(doors, request.raw, form));
+      return sendJson(reply, await answer(parts, request.raw, form));
     });
-    scope.route({
-      method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-      url: tokenPath,
-      exposeHeadRoute: false,
-      onRequest: (_request, reply, done) => {
-        void reply.header('allow', 'POST');
-        done(new OAuthError('invalid_request', 'Tokens are asked for with POST.', { status: 405 }));
-      },
-      handler: () => undefined,
-    });
+    const notPost = () => new OAuthError('invalid_request', 'Tokens are asked for with POST.', { status: 405 });
+    refuseOtherMethods(scope, tokenPath, notPost);
   });
 }
 
-async function answer(doors: Doors, request: IncomingMessage, form: Form): Promise<TokenAnswer> {
+async function answer(parts: FacadeParts, request: IncomingMessage, form: Form): Promise<TokenAnswer> {
   const grantType = form.get('grant_type');
   if (grantType === undefined) throw new OAuthError('invalid_request', 'grant_type is missing: client_credentials.');
   const exchanges = grantType === tokenExchange;
@@ -61,52 +54,52 @@ async function answer(doors: Doors, request: IncomingMessage, form: Form): Promi
   }
   const authentication = clientAuthentication(request, form);
   const identify: Identify = exchanges
-    ? (clientName) => identifySubject(doors, authentication, form, clientName)
-    : (clientName) => identifyClient(doors, authentication, clientName);
-  const token = await tokenOf(doors, identify, targetOf(form, { audience: exchanges }));
+    ? (clientName) => identifySubject(parts, authentication, form, clientName)
+    : (clientName) => identifyClient(parts, authentication, clientName);
+  const token = await tokenOf(parts, identify, targetOf(form, { audience: exchanges }));
   return {
     access_token: token.accessToken,
     ...(exchanges && { issued_token_type: accessTokenType }),
     token_type: token.tokenType,
-    expires_in: doors.tokens.runwaySeconds(token),
+    expires_in: parts.answers.expiresIn(token),
     ...(token.scope !== undefined && { scope: token.scope }),
   };
 }
 
 async function identifyClient(
-  doors: Doors,
+  parts: FacadeParts,
   { claimed, credentials }: ClientAuthentication,
   clientName?: string,
 ): Promise<ServiceCaller> {
-  const caller = claimed === undefined ? undefined : await identifyService(doors, credentials, claimed, clientName);
+  const caller = claimed === undefined ? undefined : await identifyService(parts, credentials, claimed, clientName);
   if (!caller) throw invalidClient();
   return caller;
 }
 
-async function tokenOf(doors: Doors, identify: Identify, named: Target | undefined): Promise<ServableToken> {
-  if (named) return readNamed(doors, await identify(named.client), named);
+async function tokenOf(parts: FacadeParts, identify: Identify, named: Target | undefined): Promise<ServableToken> {
+  if (named) return readNamed(parts, await identify(named.client), named);
   const { principal } = await identify();
-  const meant = await doors.onlyClient.of(principal.name);
+  const meant = await parts.onlyClient.of(principal.name);
   if ('client' in meant) {
     const target: Target = { client: meant.client, refusedAs: 'invalid_scope' };
-    return readNamed(doors, await identify(meant.client), target);
+    return readNamed(parts, await identify(meant.client), target);
   }
   const many = meant.choices === 0 ? 'No client is' : `${meant.choices} clients are`;
   const hint = meant.choices === 0 ? 'An admin grants one: POST /v1/grants.' : `Name one: ${howToName}.`;
   throw new OAuthError('invalid_scope', `${many} granted to this service. ${hint}`);
 }
 
-async function readNamed(doors: Doors, caller: ServiceCaller, { client, refusedAs }: Target): Promise<ServableToken> {
+async function readNamed(
+  parts: FacadeParts,
+  caller: ServiceCaller,
+  { client, refusedAs }: Target,
+): Promise<ServableToken> {
   try {
-    return await readToken(doors, caller, client);
+    return await readToken(parts, caller, client);
   } catch (error) {
     if (!(error instanceof Problem) || !['not_found', 'client_disabled'].includes(error.code)) throw error;
     throw new OAuthError(refusedAs, error.message);
   }
-}
-
-function send(reply: FastifyReply, body: TokenAnswer): FastifyReply {
-  return reply.headers(neverStored).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
 function queryOf({ url = '' }: IncomingMessage): string {

@@ -3,11 +3,10 @@ import type { ProviderDefinition } from '#providers';
 import type { Definitions, GrantedClients, GrantedKind } from '#registry';
 import { CannotOpen } from '#vault';
 import { LRUCache } from 'lru-cache';
+import { holdsMs, patienceMs } from '../auth/epochs';
 
 /** As long as what is known of a key; longer where the look-up takes long, as with a label that many clients carry. */
-const knownForMs = { least: 1_000, most: 30_000, timesItsDuration: 20 };
-/** A database that hangs does not hold up a service that was answered a moment ago. */
-const patienceMs = 250;
+const knownForMs = { least: holdsMs, most: 30_000, timesItsDuration: 20 };
 const maxServices = 10_000;
 
 interface Entry {

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { answerTo } from '../problem.filter';
+import { answerTo, isOurs } from '../problem.filter';
 import { problemTypes } from '../problem';
 
 /** An error, with all that a facade needs to put it in the words of what it imitates. */
@@ -17,7 +17,7 @@ const usualRetryAfter = '1';
 export function refusalOf(error: unknown, request: FastifyRequest): Refusal {
   const { code, detail, more, headers } = answerTo(error);
   const { status } = problemTypes[code];
-  if (status >= 500 && code !== 'token_unavailable') request.log.error({ err: error, code }, 'request failed');
+  if (isOurs(code)) request.log.error({ err: error, code }, 'request failed');
   const retryAfter = headers?.['retry-after'] ?? (status === 503 || status === 429 ? usualRetryAfter : undefined);
   return { status, detail: more?.hint ? `${detail} ${more.hint}` : detail, retryAfter };
 }

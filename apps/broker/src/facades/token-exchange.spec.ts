@@ -3,19 +3,19 @@ import type { ServableToken } from '#tokens';
 import { TokenUnavailable } from '#tokens';
 import type { Caller, Credentials } from '../auth/authenticator';
 import { Problem } from '../problem';
-import type { TokenRead } from '../tokens/token-answer';
+import { TokenAnswers, type TokenRead } from '../tokens/token-answer';
 import { registerOAuthRoute } from './oauth.route';
 
 const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
 const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange';
-const jwt = (service: string) => `e30.${service}.sig`;
+const jwt = (service: string) => `eyJ9.${service}.sig`;
 
-/** Takes `e30.{service}.sig` for a JWT of the service, and `key-of-{service}` for its key. */
+/** Takes `eyJ9.{service}.sig` for a JWT of the service, and `key-of-{service}` for its key. */
 async function identify({ authorization = '' }: Credentials, clientName = ''): Promise<Caller | null> {
   if (authorization.includes('flood')) {
     throw new Problem('database_unavailable', 'Too much.', { headers: { 'retry-after': '7' } });
   }
-  const name = /^Bearer (?:e30\.(\w+)\.sig|key-of-(\w+))$/.exec(authorization)?.slice(1).find(Boolean);
+  const name = /^Bearer (?:eyJ9\.(\w+)\.sig|key-of-(\w+))$/.exec(authorization)?.slice(1).find(Boolean);
   if (name === undefined || name === 'nobody') return null;
   const principal: Caller['principal'] =
     name === 'root' ? { kind: 'admin', keyId: 'k', name, role: 'admin' } : { kind: 'service', keyId: 'k', name };
@@ -30,12 +30,16 @@ describe('token exchange', () => {
   let get: () => Promise<ServableToken>;
   beforeAll(async () => {
     server = fastify();
-    registerOAuthRoute(server, {
-      authenticator: { identify: (credentials, client) => identify(credentials, client) },
-      tokens: { peek: () => undefined, get: () => get(), runwaySeconds: () => 42 },
-      onlyClient: { of: async () => ({ client: 'eu' }) },
-      metrics: { served: () => undefined },
+    const answers = new TokenAnswers({
+      authenticator: {} as never,
+      tokens: { peek: () => undefined, get: () => get(), runwaySeconds: () => 42 } as never,
+      metrics: { served: () => undefined } as never,
       reads: { note: (read) => reads.push(read) },
+    });
+    registerOAuthRoute(server, {
+      authenticator: { identify },
+      answers,
+      onlyClient: { of: async () => ({ client: 'eu' }) },
     });
     url = await server.listen({ host: '127.0.0.1', port: 0 });
   });

@@ -1,5 +1,6 @@
+import { isJwt } from '../auth/jwt/jwt-door';
 import { type ClientAuthentication, invalidClient, withKey } from './client-authentication';
-import { type Doors, identifyService, type ServiceCaller } from './doors';
+import { type FacadeParts, identifyService, type ServiceCaller } from './service-caller';
 import type { Form } from './form';
 import { OAuthError } from './oauth-error';
 
@@ -12,7 +13,6 @@ const subjectTokenTypes = [
   accessTokenType,
   'urn:ietf:params:oauth:token-type:id_token',
 ];
-const jwtShape = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
  * The service that a JWT of its own stands for. It needs no other authentication; where there is one, it must be the same
@@ -20,14 +20,14 @@ const jwtShape = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  * @throws OAuthError; of an invalid `subject_token` as RFC 8693 2.2.2 says
  */
 export async function identifySubject(
-  doors: Pick<Doors, 'authenticator'>,
+  parts: Pick<FacadeParts, 'authenticator'>,
   { claimed, secret, credentials }: ClientAuthentication,
   form: Form,
   clientName?: string,
 ): Promise<ServiceCaller> {
   const jwt = subjectToken(form);
-  if (secret !== undefined && !(await identifyService(doors, credentials, claimed))) throw invalidClient();
-  const subject = await identifyService(doors, withKey(credentials, jwt), undefined, clientName);
+  if (secret !== undefined && !(await identifyService(parts, credentials, claimed))) throw invalidClient();
+  const subject = await identifyService(parts, withKey(credentials, jwt), undefined, clientName);
   if (!subject) {
     throw new OAuthError(
       'invalid_request',
@@ -47,7 +47,7 @@ function subjectToken(form: Form): string {
   if (token === undefined || type === undefined) {
     throw new OAuthError('invalid_request', 'subject_token and subject_token_type are both needed.');
   }
-  if (!subjectTokenTypes.includes(type) || !jwtShape.test(token)) {
+  if (!subjectTokenTypes.includes(type) || !isJwt(token)) {
     throw new OAuthError(
       'invalid_request',
       `subject_token must be a JWT, and subject_token_type one of ${subjectTokenTypes.join(', ')}.`,

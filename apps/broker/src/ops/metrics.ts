@@ -25,7 +25,11 @@ export class Metrics implements TokenEvents {
     'provider',
     'status',
   ]);
-  readonly #served = this.#counter('tokens_served_total', 'Answers of the token route.', ['result']);
+  readonly #served = this.#counter(
+    'tokens_served_total',
+    'Answers to who asks for a token, by the token route or a facade.',
+    ['result'],
+  );
   readonly #rejections = this.#counter('rejections_total', 'Tokens that services say their provider refuses.', [
     'result',
   ]);

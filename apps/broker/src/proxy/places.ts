@@ -6,10 +6,11 @@ export class Places {
   #all = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(
-    private readonly limit: number,
-    private readonly limitOfClient = Math.max(1, Math.floor(limit / 4)),
-  ) {}
+  readonly #limitOfClient: number;
+
+  constructor(private readonly limit: number) {
+    this.#limitOfClient = Math.max(1, Math.floor(limit / 4));
+  }
 
   get taken(): number {
     return this.#all;
@@ -27,7 +28,7 @@ export class Places {
   take(clientId: string): () => void {
     const ofClient = this.#taken.get(clientId) ?? 0;
     if (this.#all >= this.limit) throw busy('There are too many calls under way in this replica.');
-    if (ofClient >= this.limitOfClient) throw busy('There are too many calls under way for this client.');
+    if (ofClient >= this.#limitOfClient) throw busy('There are too many calls under way for this client.');
     this.#all++;
     this.#taken.set(clientId, ofClient + 1);
     let isTaken = true;

@@ -2,11 +2,10 @@ import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isName } from '../admin/name';
-import { type Authenticator, credentialsOf } from '../auth/authenticator';
+import { credentialsOf } from '../auth/authenticator';
 import { Problem } from '../problem';
 import { sendProblem } from '../problem.filter';
-import { permitted } from '../tokens/permitted';
+import type { TokenAnswers } from '../tokens/token-answer';
 import type { Proxy, ProxyAnswer } from './proxy';
 import { targetOf } from './target';
 
@@ -20,7 +19,7 @@ type ProxyRequest = FastifyRequest<{ Params: { name: string } }>;
  */
 export function registerProxyRoute(
   fastify: FastifyInstance,
-  { authenticator, proxy }: { authenticator: Authenticator; proxy: Proxy },
+  { answers, proxy }: { answers: TokenAnswers; proxy: Proxy },
 ): void {
   void fastify.register(async (scope) => {
     // Bodies go through as they come.
@@ -45,8 +44,7 @@ export function registerProxyRoute(
     reply.raw.once('close', () => gone.abort());
     // Paths name customers, and the log is not the place for them.
     request.params = { name };
-    const caller = await authenticator.identify(credentialsOf(request.raw), isName(name) ? name : '');
-    const { clientId, service } = permitted(caller, name);
+    const { clientId, service } = await answers.admit({ credentials: credentialsOf(request.raw), name });
     request.principal = service;
     refuseWhatIsNoCall(request);
     const call = {

@@ -26,7 +26,6 @@ export class LongPoll {
   constructor(
     private readonly answers: TokenAnswers,
     private readonly max = maxWaiting,
-    private readonly monotonic: () => number = () => performance.now(),
   ) {}
 
   /** The process ends: nobody waits any longer. */
@@ -53,7 +52,7 @@ export class LongPoll {
         headers: { 'retry-after': '1' },
       });
     }
-    const endsAt = this.monotonic() + seconds * 1_000;
+    const endsAt = performance.now() + seconds * 1_000;
     let { admitted, token } = first;
     let gone = false;
     let lackingSince: number | undefined;
@@ -66,7 +65,7 @@ export class LongPoll {
     this.#enter(wake);
     try {
       for (;;) {
-        const leftMs = endsAt - this.monotonic();
+        const leftMs = endsAt - performance.now();
         const over = leftMs <= 0 || this.#ending || gone;
         // Listens first and looks then: what is new in between is in neither else.
         const news = this.answers.nextNews(admitted, over ? 0 : Math.min(lookMs, leftMs));
@@ -76,11 +75,11 @@ export class LongPoll {
           admitted = await this.answers.readmit(question, admitted);
           const found = await this.#find(
             admitted,
-            over ? Infinity : this.monotonic() - (lackingSince ?? this.monotonic()),
+            over ? Infinity : performance.now() - (lackingSince ?? performance.now()),
           );
           if (found) token = found;
           if (over || (found && !matches(ifNoneMatch, found))) return { admitted, token };
-          lackingSince = found ? undefined : (lackingSince ?? this.monotonic());
+          lackingSince = found ? undefined : (lackingSince ?? performance.now());
           await news.heard;
         } finally {
           news.forget();

@@ -2,7 +2,11 @@ import { unauthenticated } from '../auth/access.guard';
 import type { Caller, Principal } from '../auth/authenticator';
 import { Problem } from '../problem';
 
+/** A service, and the client whose token it may have. */
 export interface Permitted {
+  caller: Caller;
+  /** Of the client. */
+  name: string;
   clientId: string;
   service: Extract<Principal, { kind: 'service' }>;
 }
@@ -20,5 +24,5 @@ export function permitted(caller: Caller | null, name: string): Permitted {
   }
   if (!client) throw new Problem('not_found', `There is no client "${name}" granted to this service.`);
   if (!client.enabled) throw new Problem('client_disabled', `The client "${name}" is disabled.`);
-  return { clientId: client.clientId, service };
+  return { caller, name, clientId: client.clientId, service };
 }

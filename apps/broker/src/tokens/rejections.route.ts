@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { TokenService } from '#tokens';
-import { isName } from '../admin/name';
-import { type Authenticator, credentialsOf } from '../auth/authenticator';
-import { invalid, Problem } from '../problem';
+import { credentialsOf } from '../auth/authenticator';
+import { invalid, pointerTo, Problem } from '../problem';
 import { sendProblem } from '../problem.filter';
-import { permitted } from './permitted';
+import type { TokenAnswers } from './token-answer';
 
 /** As the token route gives it, quoted or not, weak or not. */
 const etagPattern = /^(?:W\/)?(?:"(\d{1,20})"|(\d{1,20}))$/;
@@ -14,14 +13,13 @@ type RejectionRequest = FastifyRequest<{ Params: { name: string } }>;
 /** `POST /v1/clients/{name}/token/rejections`: the provider refuses the token that a service got. */
 export function registerRejectionsRoute(
   fastify: FastifyInstance,
-  { authenticator, tokens }: { authenticator: Authenticator; tokens: TokenService },
+  { answers, tokens }: { answers: TokenAnswers; tokens: TokenService },
 ): void {
   void fastify.register(async (scope) => {
     scope.setErrorHandler(sendProblem);
     scope.post('/v1/clients/:name/token/rejections', async (request: RejectionRequest, reply) => {
       const { name } = request.params;
-      const caller = await authenticator.identify(credentialsOf(request.raw), isName(name) ? name : '');
-      const { clientId, service } = permitted(caller, name);
+      const { clientId, service } = await answers.admit({ credentials: credentialsOf(request.raw), name });
       request.principal = service;
       const generation = generationIn(request.body);
       const { renewal, retryAfterSeconds } = await tokens.reject(clientId, generation, service.name);
@@ -39,11 +37,7 @@ function generationIn(body: unknown): string {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Problem('validation_failed', 'The body must be an object such as {"etag": "\\"42\\""}.');
   const unknown = Object.keys(body).find((property) => property !== 'etag');
-  if (unknown !== undefined)
-    throw invalid(
-      `/${unknown.replace(/~/g, '~0').replace(/\//g, '~1')}`,
-      'there is no such property; the only one is etag',
-    );
+  if (unknown !== undefined) throw invalid(pointerTo(unknown), 'there is no such property; the only one is etag');
   const { etag } = body as { etag?: unknown };
   const [, quoted, bare] = (typeof etag === 'string' && etagPattern.exec(etag)) || [];
   const generation = quoted ?? bare;

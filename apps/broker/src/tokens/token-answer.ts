@@ -38,8 +38,6 @@ export interface TokenQuestion {
 
 /** A question that may be answered. */
 export interface Admitted extends Permitted {
-  caller: Caller;
-  name: string;
   minTtlSeconds: number;
 }
 
@@ -72,10 +70,10 @@ export class TokenAnswers {
     const { credentials, name, minTtl } = question;
     // What cannot be a name is looked for under no name: the key is checked all the same, and nothing found.
     const lookedFor = isName(name) ? name : '';
-    const admitted = (caller: Caller | null): Admitted => {
-      const { clientId, service } = permitted(caller, name);
-      return { clientId, service, caller: caller!, name, minTtlSeconds: minTtlOf(minTtl) };
-    };
+    const admitted = (caller: Caller | null): Admitted => ({
+      ...permitted(caller, name),
+      minTtlSeconds: minTtlOf(minTtl),
+    });
     const caller = this.#authenticator.identifyNow(credentials, lookedFor);
     if (caller !== undefined) return admitted(caller);
     return this.#authenticator.identify(credentials, lookedFor).then(admitted);
@@ -120,8 +118,13 @@ export class TokenAnswers {
   }
 
   refused(error: unknown, requestId: string): ProblemAnswer {
-    this.#metrics.served('refused');
+    this.countRefusal();
     return problemAnswer(error, requestId);
+  }
+
+  /** For doors that refuse in words of their own. */
+  countRefusal(): void {
+    this.#metrics.served('refused');
   }
 
   /** Whole seconds that a service is told. */

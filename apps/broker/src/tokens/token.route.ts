@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServableToken } from '#tokens';
 import { credentialsOf } from '../auth/authenticator';
+import { sendProblem } from '../problem.filter';
 import { LongPoll, waitSeconds } from './long-poll';
 import { type Admitted, etagOf, matches, type TokenAnswers } from './token-answer';
 
@@ -35,7 +36,9 @@ export function registerTokenRoute(
       }
       return serve(admitted, token, peeked ? 'hit' : 'miss', request, reply);
     } catch (error) {
-      return refuse(error, request, reply);
+      answers.countRefusal();
+      sendProblem(error, request, reply);
+      return reply;
     }
   });
 
@@ -61,11 +64,5 @@ export function registerTokenRoute(
     return reply
       .header('content-type', 'application/json; charset=utf-8')
       .send(before + answers.expiresIn(token) + after);
-  }
-
-  function refuse(error: unknown, request: TokenRequest, reply: FastifyReply): FastifyReply {
-    const { status, headers, body, code, ours } = answers.refused(error, request.id);
-    if (ours) request.log.error({ err: error, code }, 'request failed');
-    return reply.code(status).headers(headers).send(body);
   }
 }

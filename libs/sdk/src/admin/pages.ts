@@ -9,12 +9,12 @@ export interface Page<T> {
 /** A list that the broker tells page by page: each page is asked for when it is wanted. */
 export class Pages<T> implements AsyncIterable<T> {
   readonly #transport: Transport;
-  readonly #call: Pick<Call, 'path' | 'query' | 'headers' | 'signal'>;
+  readonly #call: Pick<Call, 'path' | 'query'>;
   readonly #cursorName: string;
 
   constructor(
     transport: Transport,
-    call: Pick<Call, 'path' | 'query' | 'headers' | 'signal'>,
+    call: Pick<Call, 'path' | 'query'>,
     /** Under which the cursor is sent. */
     cursorName = 'cursor',
   ) {

@@ -13,7 +13,7 @@ export function failureOf(
 ): TokenBrokerError {
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     const words = 'The address of the broker redirects. The key is not sent on: give the address that it leads to.';
-    return new BrokerUnreachable(words, status, undefined, false);
+    return new BrokerUnreachable(words, status, false);
   }
   const problem = problemIn(headers.get('content-type'), without(credential, text));
   // An ingress without a broker behind it says 404 or 502 in words of its own.

@@ -1,18 +1,15 @@
-import type { ServableToken, TokenService } from '#tokens';
+import type { ServableToken } from '#tokens';
 import { isName } from '../admin/name';
 import type { Authenticator, Caller, Credentials } from '../auth/authenticator';
-import type { Metrics } from '../ops/metrics';
 import { permitted } from '../tokens/permitted';
-import type { ReadObserver } from '../tokens/token-answer';
+import type { TokenAnswers } from '../tokens/token-answer';
 import type { OnlyClient } from './only-client';
 
 /** What the facades lean on. */
-export interface Doors {
+export interface FacadeParts {
   authenticator: Pick<Authenticator, 'identify'>;
-  tokens: Pick<TokenService, 'peek' | 'get' | 'runwaySeconds'>;
+  answers: TokenAnswers;
   onlyClient: Pick<OnlyClient, 'of'>;
-  metrics: Pick<Metrics, 'served'>;
-  reads?: ReadObserver;
   /** Where the broker is for others, without a slash at the end; absent: where they say that they found it. */
   publicUrl?: string;
 }
@@ -24,7 +21,7 @@ export type ServiceCaller = Caller & { principal: { kind: 'service' } };
  * service, or another one than was claimed: whoever tries learns no more than that.
  */
 export async function identifyService(
-  { authenticator }: Pick<Doors, 'authenticator'>,
+  { authenticator }: Pick<FacadeParts, 'authenticator'>,
   credentials: Credentials,
   claimed: string | undefined,
   clientName = '',
@@ -41,18 +38,16 @@ export async function identifyService(
  * @throws Problem `not_found` or `client_disabled`, TokenUnavailable
  */
 export async function readToken(
-  { tokens, metrics, reads }: Doors,
+  { answers }: FacadeParts,
   caller: Caller,
   client: string,
   check?: (token: ServableToken) => void,
 ): Promise<ServableToken> {
-  const { clientId, service } = permitted(caller, client);
-  const warm = tokens.peek(clientId);
-  const token = warm ?? (await tokens.get(clientId));
+  const admitted = { ...permitted(caller, client), minTtlSeconds: 0 };
+  const warm = answers.peek(admitted);
+  const token = warm ?? (await answers.get(admitted));
   check?.(token);
-  metrics.served(warm ? 'hit' : 'miss');
-  const { name, keyId } = service;
-  reads?.note({ service: name, keyId, clientId, client, generation: token.generation, at: Date.now() });
+  answers.served(admitted, token, warm ? 'hit' : 'miss');
   return token;
 }
 
