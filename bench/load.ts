@@ -67,7 +67,8 @@ export async function applyLoad(load: Load): Promise<LoadResult> {
       const target = ((performance.now() - started) / 1_000) * ratePerSecond;
       for (; asked < target; asked++) {
         const dueAt = started + (asked / ratePerSecond) * 1_000;
-        const lane = idle.pop();
+        // In turn, so that none is silent for so long that it is closed.
+        const lane = idle.shift();
         if (lane) lane.send(performance.now());
         else due.push(dueAt);
       }

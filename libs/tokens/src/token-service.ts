@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { type Clock, type IssuedToken, type ProviderDefinition, systemClock } from '#providers';
 import type { Vault } from '#vault';
 import { Crowd } from './crowd';
@@ -245,7 +246,12 @@ export class TokenService {
     try {
       const { claims, lost } = await this.#store.claimDue(limit);
       this.#reader.heardOfStore(true);
-      const renewals = claims.map((claim) => this.#renewer.renew(claim));
+      const renewals: Promise<unknown>[] = [];
+      for (const claim of claims) {
+        // One at a time: begun together, and answered together, they would have everybody wait who reads meanwhile.
+        if (renewals.length > 0) await immediate();
+        renewals.push(this.#renewer.renew(claim));
+      }
       if (renewals.length >= manyAtOnce) this.#goOnAfterHalf(renewals);
       if (lost) void this.#upkeep.rebuild();
       return claims.length;
@@ -260,7 +266,11 @@ export class TokenService {
     let left = Math.ceil(renewals.length / 2);
     for (const renewal of renewals) {
       void renewal.then(() => {
-        if (--left === 0) void this.renewDue().catch(() => undefined);
+        if (--left > 0) return;
+        // By then these are no longer being claimed.
+        void immediate()
+          .then(() => this.renewDue())
+          .catch(() => undefined);
       });
     }
   }
