@@ -1,6 +1,7 @@
 export { type Condition, conditionOf, conditions } from './condition';
 export { TokenUnavailable } from './errors';
 export { rejectionResults, type RenewalEvent, type TokenEvent, type TokenEvents } from './events';
+export { singleFlight } from './single-flight';
 export { MemoryTokenStore } from './store/memory-token-store';
 export { InvalidRedisUrl, parseRedisUrl } from './store/redis-address';
 export { RedisTokenStore } from './store/redis-token-store';

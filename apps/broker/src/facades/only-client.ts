@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderDefinition } from '#providers';
 import type { Definitions, GrantedClients, GrantedKind } from '#registry';
+import { singleFlight } from '#tokens';
 import { CannotOpen } from '#vault';
 import { LRUCache } from 'lru-cache';
 import { holdsMs, patienceMs } from '../auth/epochs';
@@ -45,7 +46,7 @@ export class OnlyClient {
   async #kinds(service: string): Promise<GrantedKind[]> {
     const before = this.#known.get(service);
     if (before && this.monotonic() < before.until) return before.kinds;
-    const checking = this.#checks.get(service) ?? this.#check(service);
+    const checking = singleFlight(this.#checks, service, () => this.#check(service));
     if (!before) return (await checking).kinds;
     const after = await Promise.race([checking.catch(() => before), delay(patienceMs, before)]);
     // No answer: what was known holds for another second.
@@ -53,20 +54,14 @@ export class OnlyClient {
     return after.kinds;
   }
 
-  #check(service: string): Promise<Entry> {
+  async #check(service: string): Promise<Entry> {
     const startedAt = this.monotonic();
-    const check = this.granted
-      .kinds(service)
-      .then((kinds) => {
-        const now = this.monotonic();
-        const { least, most, timesItsDuration } = knownForMs;
-        const entry = { kinds, until: now + Math.min(most, Math.max(least, (now - startedAt) * timesItsDuration)) };
-        this.#known.set(service, entry);
-        return entry;
-      })
-      .finally(() => this.#checks.delete(service));
-    this.#checks.set(service, check);
-    return check;
+    const kinds = await this.granted.kinds(service);
+    const now = this.monotonic();
+    const { least, most, timesItsDuration } = knownForMs;
+    const entry = { kinds, until: now + Math.min(most, Math.max(least, (now - startedAt) * timesItsDuration)) };
+    this.#known.set(service, entry);
+    return entry;
   }
 
   async #fitting(kinds: GrantedKind[], suits: Suits): Promise<GrantedKind[]> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { ReadDocument } from '#providers';
+import { singleFlight } from '#tokens';
 import { isName } from '../../admin/name';
 import type { JwtIssuer, ServiceClaim } from '../../config/jwt-issuers';
 import { Problem } from '../../problem';
@@ -16,11 +17,6 @@ const leewaySeconds = 60;
 /** A JSON object in base64url begins so. The key that an operator chose may have dots, too. */
 const form = /^e[wy][\w-]{1,2000}\.[\w-]+\.[\w-]+$/;
 
-interface Verified {
-  proof: Proof;
-  isGood(): boolean;
-}
-
 /** Whether it is worth to be looked at as a JWT: none of our keys has a dot. */
 export function isJwt(text: string): boolean {
   return text.length <= maxChars && form.test(text);
@@ -30,7 +26,7 @@ export function isJwt(text: string): boolean {
 export class JwtDoor {
   readonly #issuers: ReadonlyMap<string, IssuerKeys>;
   /** By digest: no more than that is kept of a token. */
-  readonly #known = new LRUCache<string, Verified>({ max: maxKnown });
+  readonly #known = new LRUCache<string, Proof>({ max: maxKnown });
   readonly #checking = new Map<string, Promise<Proof | Refusal>>();
 
   constructor(
@@ -45,17 +41,13 @@ export class JwtDoor {
   /** What is known without work; `undefined`: ask `find`. */
   now(token: string): Proof | undefined {
     const known = this.#known.get(digestOf(token));
-    return known?.isGood() ? known.proof : undefined;
+    return known?.holds() ? known : undefined;
   }
 
   /** @throws Problem `issuer_unavailable` */
   find(token: string): Promise<Proof | Refusal> {
     const digest = digestOf(token);
-    const running = this.#checking.get(digest);
-    if (running) return running;
-    const check = this.#check(token, digest).finally(() => this.#checking.delete(digest));
-    this.#checking.set(digest, check);
-    return check;
+    return singleFlight(this.#checking, digest, () => this.#check(token, digest));
   }
 
   async #check(token: string, digest: string): Promise<Proof | Refusal> {
@@ -100,13 +92,13 @@ export class JwtDoor {
       return new Refusal('jwt_service');
     }
     const endsAt = (claims.exp! + leewaySeconds) * 1_000;
-    const isGood = (): boolean => {
+    const holds = (): boolean => {
       keys.keepUp();
       return Date.now() < endsAt && keys.version === version;
     };
-    const proof: Proof = { principal: { kind: 'service', name }, holds: isGood };
+    const proof: Proof = { principal: { kind: 'service', name }, holds };
     // Keys that were read while it was verified are newer than what is remembered: it is verified once more then.
-    this.#known.set(digest, { proof, isGood });
+    this.#known.set(digest, proof);
     return proof;
   }
 
