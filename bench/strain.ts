@@ -90,6 +90,7 @@ async function whileFlooded(options: StrainOptions): Promise<Row[]> {
   const ground = await startGround({ cores, nodeOptions });
   try {
     const reader = await startReader(ground, 'bench-reader', options);
+    const attempts: number[] = [];
     const refusals: number[] = [];
     const { at, under } = await inTurn(rounds, say, {
       atRest: () => reader.read(),
@@ -98,25 +99,31 @@ async function whileFlooded(options: StrainOptions): Promise<Row[]> {
           ...[reader.broker.url, '/v1/clients/bench-reader/token', String(floodConnections)],
         ]);
         try {
-          const before = await refusedBy(flood);
+          const before = await countsOf(flood);
           const read = await reader.read();
-          refusals.push(((await refusedBy(flood)) - before) / seconds);
+          const after = await countsOf(flood);
+          attempts.push((after.sent - before.sent) / seconds);
+          refusals.push((after.refused - before.refused) / seconds);
           return read;
         } finally {
           flood.kill();
         }
       },
     });
-    const note = `${floodConnections} connections, ${Math.round(median(refusals))} refused/s`;
+    const [sent, refused] = [attempts, refusals].map((rates) => Math.round(median(rates)));
+    const note = `${floodConnections} connections, ${sent} attempts/s, ${refused} refused/s`;
     return rowsOf('a flood of bad keys', note, at, under);
   } finally {
     await ground.stop();
   }
 }
 
-async function refusedBy(flood: ChildProcess): Promise<number> {
-  const [{ refused }] = (await once(flood, 'message')) as [{ refused: number }];
-  return refused;
+/** As they are now: what a process sends while nobody listens is kept, and would be read later as if it were new. */
+async function countsOf(flood: ChildProcess): Promise<{ sent: number; refused: number }> {
+  const answer = once(flood, 'message');
+  flood.send('counts');
+  const [counts] = (await answer) as [{ sent: number; refused: number }];
+  return counts;
 }
 
 interface Read {
