@@ -8,10 +8,10 @@ import { bulkEnv, readBulk, untilIssued } from './bulk-provider';
 import type { Cores } from './cores';
 import { registerCrowd } from './crowd';
 import { median, type Row, spread } from './figures';
-import { applyLoad } from './load';
 import type { Program } from './program';
 import { type Ground, startGround } from './rig';
 import { renewedAtShare } from './scale';
+import { applySteadyLoad, type SteadyResult } from './steady-load';
 
 export interface StrainOptions {
   rounds: number;
@@ -39,8 +39,7 @@ export async function measureStrain(options: StrainOptions): Promise<Row[]> {
 
 interface Reader {
   broker: Program;
-  /** @returns p50 and p99 of the reads, ms */
-  read(): Promise<{ p50: number; p99: number }>;
+  read(): Promise<SteadyResult>;
 }
 
 async function startReader(ground: Ground, client: string, options: StrainOptions): Promise<Reader> {
@@ -49,8 +48,8 @@ async function startReader(ground: Ground, client: string, options: StrainOption
   if (client === 'bench-reader') await api.registerClient(client, { ttlSeconds: 3_600, verify: true, longToken: true });
   const key = await api.grantedKey('bench', client);
   const { connections, seconds } = options;
-  const load = { url: broker.url, paths: [`/v1/clients/${client}/token`], headers: { authorization: `Bearer ${key}` } };
-  return { broker, read: () => applyLoad({ ...load, connections, seconds, ratePerSecond: readsPerSecond }) };
+  const load = { url: broker.url, path: `/v1/clients/${client}/token`, headers: { authorization: `Bearer ${key}` } };
+  return { broker, read: () => applySteadyLoad({ ...load, connections, seconds, ratePerSecond: readsPerSecond }) };
 }
 
 /** Two replicas that share nothing but a core, in turn: one has nothing to renew, the other is halted meanwhile. */
@@ -126,17 +125,12 @@ async function countsOf(flood: ChildProcess): Promise<{ sent: number; refused: n
   return counts;
 }
 
-interface Read {
-  p50: number;
-  p99: number;
-}
-
 async function inTurn(
   rounds: number,
   say: (line: string) => void,
-  { atRest, under }: { atRest: () => Promise<Read>; under: () => Promise<Read> },
-): Promise<{ at: Read[]; under: Read[] }> {
-  const found: { at: Read[]; under: Read[] } = { at: [], under: [] };
+  { atRest, under }: { atRest: () => Promise<SteadyResult>; under: () => Promise<SteadyResult> },
+): Promise<{ at: SteadyResult[]; under: SteadyResult[] }> {
+  const found: { at: SteadyResult[]; under: SteadyResult[] } = { at: [], under: [] };
   await atRest(); // to warm up
   await under();
   for (let round = 1; round <= rounds; round++) {
@@ -148,8 +142,9 @@ async function inTurn(
   return found;
 }
 
-function rowsOf(strain: string, note: string, at: Read[], under: Read[]): Row[] {
-  const p99 = (all: Read[]): number[] => all.map((read) => read.p99);
+function rowsOf(strain: string, about: string, at: SteadyResult[], under: SteadyResult[]): Row[] {
+  const note = `${about}; by ${at[0]!.generator}`;
+  const p99 = (all: SteadyResult[]): number[] => all.map((read) => read.p99);
   const ratio = spread(p99(under).map((value, round) => value / p99(at)[round]!));
   return [
     { measure: `token read p99 during ${strain} / at rest`, ...ratio, unit: '', bar, note },
