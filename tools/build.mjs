@@ -43,7 +43,7 @@ function generate() {
 
 function compile() {
   const folders = sources.filter((folder) => existsSync(folder));
-  run('@swc/cli/bin/swc.js', [...folders, '--out-dir', 'dist', '--ignore', '**/*.spec.ts', '--quiet']);
+  run('@swc/cli/bin/swc.js', [...folders, '--out-dir', 'dist', '--ignore', '**/*.spec.ts,**/*.mjs', '--quiet']);
   for (const file of filesIn('libs').filter(isAsset)) cpSync(file, join('dist', file));
 }
 
