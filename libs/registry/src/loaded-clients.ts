@@ -5,7 +5,7 @@ import type { Database } from './database';
 import type { Definitions } from './definitions';
 import { UnknownProvider } from './errors';
 import type { Client as ClientRow } from './generated/client';
-import { openInputs } from './sealed-inputs';
+import { InputsInMemory } from './sealed-inputs';
 
 /** A client with its provider's definition and its inputs, still sealed. */
 export interface LoadedClient {
@@ -79,11 +79,17 @@ export class LoadedClients {
     const { id, provider, version, secretVersion, enabled, sealedInputs } = row;
     const pinned = await this.definitions.load(provider, row.providerVersion);
     const { definition } = pinned;
-    const sealed = { definition: pinned, plain: row.inputs as Record<string, string>, sealed: sealedInputs };
-    const inputs = () => openInputs(this.vault, { clientId: id, secretVersion }, sealed);
+    const plain = row.inputs as Record<string, string>;
+    const kept = new InputsInMemory(
+      this.vault,
+      { clientId: id, secretVersion },
+      { definition: pinned, plain },
+      sealedInputs,
+    );
+    const inputs = () => kept.open();
     const { max_ttl_seconds: maxLifeSeconds } = row.renewal as RenewalSettings;
     const limit = maxLifeSeconds === undefined ? {} : { maxLifeSeconds };
-    const hosts = hostsOf(definition, sealed.plain);
+    const hosts = hostsOf(definition, plain);
     return { id, provider, definition, version, secretVersion, enabled, inputs, hosts, ...limit };
   }
 }
