@@ -1,9 +1,16 @@
-import type { ProviderDefinition } from '#providers';
+import { readDefinition } from '#providers';
 import { CannotOpen, KeyRing, newMasterKey, Secret, Vault } from '#vault';
 import { type Inputs, InputsInMemory, sealInputs } from './sealed-inputs';
 
 describe('inputs in memory', () => {
-  const definition = { id: 'p', steps: [{ url: 'https://a.example/token' }] } as unknown as ProviderDefinition;
+  const { definition } = readDefinition(`
+id: p
+title: P
+inputs: { key: {}, secret: { secret: true } }
+steps: [{ id: token, method: POST, url: 'https://p.example/token', body: { form: { key: '{{inputs.key}}' } } }]
+token: { value: '{{steps.token.body.token}}', expiry: [{ fixed_s: 60 }] }
+present: { headers: { authorization: 'Bearer {{token}}' } }
+`);
   const inputs: Inputs = {
     definition: { definition, provider: 'p', preset: true, version: 1, digest: 'd' } as Inputs['definition'],
     plain: { key: 'k' },
