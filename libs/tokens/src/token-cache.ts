@@ -38,7 +38,7 @@ interface Entry {
   token: ServableToken;
   checkedAt: number;
   /** Its provider takes it no more: any other that is in the store is better. */
-  rejected?: true;
+  rejected: boolean;
 }
 
 /** The tokens that this process serves without asking anyone. */
@@ -82,10 +82,13 @@ export class TokenCache {
    * than the store has, which lost its last writes.
    */
   keep(token: ServableToken): ServableToken {
-    const { token: known, rejected } = this.#entries.peek(token.clientId) ?? {};
-    const isKept = known?.generation === token.generation || (known && !rejected && this.#outlives(known, token));
-    const kept = isKept ? known! : token;
-    this.#entries.set(token.clientId, { token: kept, checkedAt: this.clock.monotonic() });
+    const entry = this.#entries.get(token.clientId);
+    const known = entry?.token;
+    const isKept = known?.generation === token.generation || (known && !entry?.rejected && this.#outlives(known, token));
+    const kept = isKept ? known : token;
+    // One that is there is changed rather than replaced: a new one at each check would be what grows old and dies.
+    if (entry) Object.assign(entry, { token: kept, checkedAt: this.clock.monotonic(), rejected: false });
+    else this.#entries.set(token.clientId, { token, checkedAt: this.clock.monotonic(), rejected: false });
     return kept;
   }
 
