@@ -34,6 +34,12 @@ export function spread(values: number[]): Pick<Row, 'figure' | 'lowest' | 'highe
   return { figure: median(values), lowest: Math.min(...values), highest: Math.max(...values) };
 }
 
+export function percentiles(values: number[]): { p50: number; p99: number } {
+  const sorted = Float64Array.from(values).sort();
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
 export function verdict(bar: Bar | undefined, ...figures: number[]): 'pass' | 'miss' | '' {
   if (!bar) return '';
   const met = (figure: number): boolean => ('atLeast' in bar ? figure >= bar.atLeast : figure <= bar.atMost);

@@ -32,4 +32,4 @@ function open(): void {
 }
 
 for (let i = 0; i < Number(connections); i++) open();
-setInterval(() => process.send?.({ sent, refused }), 250);
+process.on('message', () => process.send?.({ sent, refused }));

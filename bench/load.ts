@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Answers } from './answers';
+import { percentiles } from './figures';
 
 export interface Load {
   /** Of the server. */
@@ -79,9 +80,7 @@ export async function applyLoad(load: Load): Promise<LoadResult> {
   running = false;
   for (const socket of sockets) socket.destroy();
   if (fault) throw fault;
-  const sorted = Float64Array.from(latencies).sort();
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
-  return { requestsPerSecond: sorted.length / elapsed, p50: at(0.5), p99: at(0.99) };
+  return { requestsPerSecond: latencies.length / elapsed, ...percentiles(latencies) };
 }
 
 function requestsOf({ url, paths, headers }: Load): Buffer[] {

@@ -59,11 +59,15 @@ const howToRead = `## How they were taken
   between 2,500 and 10,000 of them, with what is kept of who may read each. The broker has the flags of \`npm start\`.
 - Under strain: 2,000 reads a second of one token, by turns at rest and under it. Renewals: of two replicas on one core, one has
   nothing to renew and the other is halted while the first is measured. Bad keys: well-formed, unknown, each another, from the same
-  address as the good one, sent again as soon as they are refused.
+  address as the good one, sent again as soon as they are refused, which is a second late after the first hundred.
 - Provider calls by a fleet: what the provider counted, divided by the tokens that the fleet stored.
 - The load generator writes and reads raw bytes, so that it is not what is measured. "Busy" is the share of its core that the
   server had: below some 95 %, neighbours on the machine or the generator set the pace, and the ratio per second of CPU says more.
-- Latency is taken at a fixed rate, kept up whether or not earlier answers came; waiting for a free connection counts.
+- Latency, at half load and under strain, is taken by h2load (C, Debian's \`nghttp2-client\`), each connection at its share of a fixed
+  rate. What came due on a connection while it waited for an answer counts from then on, as HdrHistogram corrects for coordinated
+  omission. Where h2load is missing, a generator in Node sends in bursts of a millisecond, and the row says so.
+- \`npm start\` is measured with all dependencies installed, in an empty data folder, on the core that the bench has, up to the answer
+  to a service that asks for a token; the client, the service and its key are made over HTTP meanwhile.
 - Renewals at scale: the clients are registered and their first tokens spread before anything is measured; each figure per
   renewal is the median of five windows. Lives are scaled down, so that fewer clients make as many renewals a second as more of
   them with longer lives do. A token that ended is one that Redis let go by its time. Lateness is from the broker's histogram,

@@ -8,10 +8,10 @@ import { bulkEnv, readBulk, untilIssued } from './bulk-provider';
 import type { Cores } from './cores';
 import { registerCrowd } from './crowd';
 import { median, type Row, spread } from './figures';
-import { applyLoad } from './load';
 import type { Program } from './program';
 import { type Ground, startGround } from './rig';
 import { renewedAtShare } from './scale';
+import { applySteadyLoad, type SteadyResult } from './steady-load';
 
 export interface StrainOptions {
   rounds: number;
@@ -39,8 +39,7 @@ export async function measureStrain(options: StrainOptions): Promise<Row[]> {
 
 interface Reader {
   broker: Program;
-  /** @returns p50 and p99 of the reads, ms */
-  read(): Promise<{ p50: number; p99: number }>;
+  read(): Promise<SteadyResult>;
 }
 
 async function startReader(ground: Ground, client: string, options: StrainOptions): Promise<Reader> {
@@ -49,8 +48,8 @@ async function startReader(ground: Ground, client: string, options: StrainOption
   if (client === 'bench-reader') await api.registerClient(client, { ttlSeconds: 3_600, verify: true, longToken: true });
   const key = await api.grantedKey('bench', client);
   const { connections, seconds } = options;
-  const load = { url: broker.url, paths: [`/v1/clients/${client}/token`], headers: { authorization: `Bearer ${key}` } };
-  return { broker, read: () => applyLoad({ ...load, connections, seconds, ratePerSecond: readsPerSecond }) };
+  const load = { url: broker.url, path: `/v1/clients/${client}/token`, headers: { authorization: `Bearer ${key}` } };
+  return { broker, read: () => applySteadyLoad({ ...load, connections, seconds, ratePerSecond: readsPerSecond }) };
 }
 
 /** Two replicas that share nothing but a core, in turn: one has nothing to renew, the other is halted meanwhile. */
@@ -90,6 +89,7 @@ async function whileFlooded(options: StrainOptions): Promise<Row[]> {
   const ground = await startGround({ cores, nodeOptions });
   try {
     const reader = await startReader(ground, 'bench-reader', options);
+    const attempts: number[] = [];
     const refusals: number[] = [];
     const { at, under } = await inTurn(rounds, say, {
       atRest: () => reader.read(),
@@ -98,38 +98,39 @@ async function whileFlooded(options: StrainOptions): Promise<Row[]> {
           ...[reader.broker.url, '/v1/clients/bench-reader/token', String(floodConnections)],
         ]);
         try {
-          const before = await refusedBy(flood);
+          const before = await countsOf(flood);
           const read = await reader.read();
-          refusals.push(((await refusedBy(flood)) - before) / seconds);
+          const after = await countsOf(flood);
+          attempts.push((after.sent - before.sent) / seconds);
+          refusals.push((after.refused - before.refused) / seconds);
           return read;
         } finally {
           flood.kill();
         }
       },
     });
-    const note = `${floodConnections} connections, ${Math.round(median(refusals))} refused/s`;
+    const [sent, refused] = [attempts, refusals].map((rates) => Math.round(median(rates)));
+    const note = `${floodConnections} connections, ${sent} attempts/s, ${refused} refused/s`;
     return rowsOf('a flood of bad keys', note, at, under);
   } finally {
     await ground.stop();
   }
 }
 
-async function refusedBy(flood: ChildProcess): Promise<number> {
-  const [{ refused }] = (await once(flood, 'message')) as [{ refused: number }];
-  return refused;
-}
-
-interface Read {
-  p50: number;
-  p99: number;
+/** As they are now: what a process sends while nobody listens is kept, and would be read later as if it were new. */
+async function countsOf(flood: ChildProcess): Promise<{ sent: number; refused: number }> {
+  const answer = once(flood, 'message');
+  flood.send('counts');
+  const [counts] = (await answer) as [{ sent: number; refused: number }];
+  return counts;
 }
 
 async function inTurn(
   rounds: number,
   say: (line: string) => void,
-  { atRest, under }: { atRest: () => Promise<Read>; under: () => Promise<Read> },
-): Promise<{ at: Read[]; under: Read[] }> {
-  const found: { at: Read[]; under: Read[] } = { at: [], under: [] };
+  { atRest, under }: { atRest: () => Promise<SteadyResult>; under: () => Promise<SteadyResult> },
+): Promise<{ at: SteadyResult[]; under: SteadyResult[] }> {
+  const found: { at: SteadyResult[]; under: SteadyResult[] } = { at: [], under: [] };
   await atRest(); // to warm up
   await under();
   for (let round = 1; round <= rounds; round++) {
@@ -141,8 +142,9 @@ async function inTurn(
   return found;
 }
 
-function rowsOf(strain: string, note: string, at: Read[], under: Read[]): Row[] {
-  const p99 = (all: Read[]): number[] => all.map((read) => read.p99);
+function rowsOf(strain: string, about: string, at: SteadyResult[], under: SteadyResult[]): Row[] {
+  const note = `${about}; by ${at[0]!.generator}`;
+  const p99 = (all: SteadyResult[]): number[] => all.map((read) => read.p99);
   const ratio = spread(p99(under).map((value, round) => value / p99(at)[round]!));
   return [
     { measure: `token read p99 during ${strain} / at rest`, ...ratio, unit: '', bar, note },

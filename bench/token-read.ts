@@ -1,9 +1,10 @@
 import { type Contender, startContenders } from './contenders';
 import type { Cores } from './cores';
-import { median, type Row, spread } from './figures';
+import { median, readable, type Row, spread } from './figures';
 import { applyLoad, type LoadResult } from './load';
 import { cpuSeconds, type Program } from './program';
 import { startRig } from './rig';
+import { applySteadyLoad, type SteadyResult } from './steady-load';
 
 export interface TokenReadOptions {
   rounds: number;
@@ -67,10 +68,12 @@ export async function measureTokenReads(options: TokenReadOptions): Promise<Toke
       }
     }
     const half = median(samples.get(broker)!.map(({ requestsPerSecond }) => requestsPerSecond)) / 2;
-    const atHalf: LoadResult[] = [];
+    const atHalf: SteadyResult[] = [];
     for (let round = 1; round <= rounds; round++) {
-      const load = { url: rig.broker.url, paths: [path], headers, seconds: options.seconds, connections };
-      atHalf.push(await applyLoad({ ...load, ratePerSecond: half }));
+      const load = { url: rig.broker.url, path, headers, seconds: options.seconds, connections };
+      atHalf.push(await applySteadyLoad({ ...load, ratePerSecond: half }));
+      const { p50, p99 } = atHalf.at(-1)!;
+      say(`  round ${round} at half load: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`);
     }
     const rates = all.map(({ name }) => ({
       name,
@@ -116,8 +119,9 @@ function notMeasured(why: string): Row {
   return { measure: 'not compared with', figure: NaN, unit: '', note: why };
 }
 
-function latencyRows(atHalf: LoadResult[], half: number): Row[] {
-  const note = `${Math.round(half).toLocaleString('en-US')}/s`;
+function latencyRows(atHalf: SteadyResult[], half: number): Row[] {
+  const sent = median(atHalf.map(({ requestsPerSecond }) => requestsPerSecond));
+  const note = `${readable(sent)} of ${readable(half)}/s sent, by ${atHalf[0]!.generator}`;
   const row = (name: 'p50' | 'p99', atMost: number): Row => ({
     ...{ measure: `latency at half load, ${name}`, ...spread(atHalf.map((one) => one[name])), unit: 'ms' },
     ...{ bar: { atMost }, note },

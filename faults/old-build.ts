@@ -23,9 +23,7 @@ export async function buildOld(ref: string): Promise<OldBuild> {
     // Not a worktree, which the repository would have to be rid of again.
     await run('sh', ['-c', 'git archive "$1" | tar -x -C "$2"', 'sh', ref, folder], { cwd: root });
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    const bin = join(root, 'node_modules', '.bin');
-    await run(join(bin, 'prisma'), ['generate', '--no-hints'], { cwd: folder });
-    await run(join(bin, 'nest'), ['build'], { cwd: folder });
+    await run('npm', ['run', 'build'], { cwd: folder });
     const script = join(folder, 'dist', 'apps', 'broker', 'src', 'main.js');
     return { script, commit: stdout.trim(), remove: () => rmSync(folder, { recursive: true, force: true }) };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { generateIfStale } from './build';
+import { buildIfStale } from './build';
 import { provisionerVariable, runPidVariable } from './provisioned';
 import { startProvisioner } from './provisioner';
 import type { Provisioner } from './provisioner';
@@ -8,7 +8,7 @@ declare global {
 }
 
 export default async function setUp(): Promise<void> {
-  await generateIfStale();
+  await buildIfStale('--client');
   const provisioner = await startProvisioner();
   globalThis.tokenBrokerProvisioner = provisioner;
   process.env[provisionerVariable] = provisioner.address;

@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+const root = join(__dirname, '..');
+let project: string;
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'token-broker-build-'));
+  for (const file of ['tools/build.mjs', 'package.json', '.swcrc', 'prisma.config.ts', 'prisma/schema.prisma'])
+    cpSync(join(root, file), join(project, file));
+  symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
+});
+afterAll(() => rmSync(project, { recursive: true }));
+
+const long = new Date(0);
+function write(file: string, text: string): void {
+  mkdirSync(dirname(join(project, file)), { recursive: true });
+  writeFileSync(join(project, file), text);
+  utimesSync(join(project, file), long, long); // as after `cp -p`: no change is known by its time
+}
+const build = (...args: string[]) =>
+  execFileSync(process.execPath, [join(project, 'tools/build.mjs'), ...args], { stdio: 'pipe' });
+const run = () => String(execFileSync(process.execPath, [join(project, 'dist/libs/one.js')]));
+
+test('what runs is what the sources say now, whatever their times; what they say no more is gone', () => {
+  write('libs/one.ts', `console.log('first' as string);`);
+  write('libs/presets/old.yaml', 'a: 1');
+  write('libs/one.spec.ts', 'no TypeScript');
+  build();
+  expect(run()).toBe('first\n');
+  expect(existsSync(join(project, 'dist/libs/presets/old.yaml'))).toBe(true);
+
+  write('libs/one.ts', `console.log('other' as string);`);
+  rmSync(join(project, 'libs/presets/old.yaml'));
+  build();
+  expect(run()).toBe('other\n');
+  expect(existsSync(join(project, 'dist/libs/presets/old.yaml'))).toBe(false);
+});
+
+test('where nothing has changed nothing is made: what runs from there goes on', () => {
+  build();
+  writeFileSync(join(project, 'dist/left-alone'), '');
+  build();
+  expect(existsSync(join(project, 'dist/left-alone'))).toBe(true);
+});
+
+test('a source that does not compile fails, and what was compiled before it does not run in its place', () => {
+  build();
+  write('libs/one.ts', 'const = nonsense');
+  expect(() => build()).toThrow(/one\.ts/);
+  expect(existsSync(join(project, 'dist/libs/one.js'))).toBe(false);
+  expect(() => build()).toThrow(/one\.ts/);
+});
+
+test('without the development dependencies an install does without, and only an install', () => {
+  rmSync(join(project, 'node_modules'));
+  expect(String(build('--where-possible'))).toContain('not installed');
+  expect(() => build()).toThrow(/Cannot find module/);
+});
