@@ -1,8 +1,9 @@
 import { type ProviderDefinition, tokenHosts } from '#providers';
 import { CannotOpen, type Secret, type Vault } from '#vault';
+import { LRUCache } from 'lru-cache';
 import type { RenewalSettings } from './clients';
 import type { Database } from './database';
-import type { Definitions } from './definitions';
+import type { Definitions, DefinitionVersion } from './definitions';
 import { UnknownProvider } from './errors';
 import type { Client as ClientRow } from './generated/client';
 import { openInputs } from './sealed-inputs';
@@ -22,10 +23,57 @@ export interface LoadedClient {
   inputs(): Promise<Record<string, string | Secret>>;
 }
 
+/** What clients have in common that go by one definition and differ in their secrets alone. */
+interface Kind {
+  pinned: DefinitionVersion;
+  plain: Record<string, string>;
+  hosts: string;
+}
+
+/** A hundred thousand of them may be in memory: nothing stands in it that stands in others, too. */
+class StoredClient implements LoadedClient {
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly version: number;
+  readonly secretVersion: number;
+  readonly maxLifeSeconds?: number;
+  readonly #sealed: string;
+  readonly #kind: Kind;
+  readonly #vault: Vault;
+
+  constructor({ id, enabled, version, secretVersion, sealedInputs, renewal }: ClientRow, kind: Kind, vault: Vault) {
+    [this.id, this.enabled, this.version, this.secretVersion] = [id, enabled, version, secretVersion];
+    [this.#sealed, this.#kind, this.#vault] = [sealedInputs, kind, vault];
+    const { max_ttl_seconds } = renewal as RenewalSettings;
+    if (max_ttl_seconds !== undefined) this.maxLifeSeconds = max_ttl_seconds;
+  }
+
+  get provider(): string {
+    return this.#kind.pinned.provider;
+  }
+
+  get definition(): ProviderDefinition {
+    return this.#kind.pinned.definition;
+  }
+
+  get hosts(): string {
+    return this.#kind.hosts;
+  }
+
+  inputs(): Promise<Record<string, string | Secret>> {
+    const { pinned: definition, plain } = this.#kind;
+    const place = { clientId: this.id, secretVersion: this.secretVersion };
+    return openInputs(this.#vault, place, { definition, plain, sealed: this.#sealed });
+  }
+}
+
 const pageSize = 1_000;
+const maxKinds = 2_000;
 
 /** The clients as those see them who renew their tokens. */
 export class LoadedClients {
+  readonly #kinds = new LRUCache<string, Kind>({ max: maxKinds });
+
   constructor(
     private readonly db: Database,
     private readonly vault: Vault,
@@ -76,15 +124,18 @@ export class LoadedClients {
   }
 
   async #loaded(row: ClientRow): Promise<LoadedClient> {
-    const { id, provider, version, secretVersion, enabled, sealedInputs } = row;
-    const pinned = await this.definitions.load(provider, row.providerVersion);
-    const { definition } = pinned;
-    const sealed = { definition: pinned, plain: row.inputs as Record<string, string>, sealed: sealedInputs };
-    const inputs = () => openInputs(this.vault, { clientId: id, secretVersion }, sealed);
-    const { max_ttl_seconds: maxLifeSeconds } = row.renewal as RenewalSettings;
-    const limit = maxLifeSeconds === undefined ? {} : { maxLifeSeconds };
-    const hosts = hostsOf(definition, sealed.plain);
-    return { id, provider, definition, version, secretVersion, enabled, inputs, hosts, ...limit };
+    return new StoredClient(row, await this.#kindOf(row), this.vault);
+  }
+
+  async #kindOf({ provider, providerVersion, inputs }: ClientRow): Promise<Kind> {
+    const pinned = await this.definitions.load(provider, providerVersion);
+    const name = `${provider}@${providerVersion} ${JSON.stringify(inputs)}`;
+    const known = this.#kinds.get(name);
+    if (known?.pinned === pinned) return known;
+    const plain = inputs as Record<string, string>;
+    const kind = { pinned, plain, hosts: hostsOf(pinned.definition, plain) };
+    this.#kinds.set(name, kind);
+    return kind;
   }
 }
 
