@@ -9,6 +9,9 @@ export interface Inputs {
   secret: Record<string, Secret>;
 }
 
+/** Of them, what need not be sealed. */
+export type OpenInputs = Omit<Inputs, 'secret'>;
+
 /** The row that secrets stand in, and stand in alone. */
 interface Place {
   clientId: string;
@@ -31,7 +34,7 @@ export class InputsInMemory {
   constructor(
     private readonly vault: Vault,
     private readonly place: Place,
-    private readonly inputs: Omit<Inputs, 'secret'>,
+    private readonly inputs: OpenInputs,
     sealed: string,
   ) {
     this.#secrets = sealed;
@@ -60,7 +63,7 @@ function revealedIn(opened: Secret, plain: Record<string, string>): Record<strin
  * definition. Whoever changes in PostgreSQL which version a client goes by, or what that version says, opens nothing.
  * The first version of a preset stands without its text, as replicas seal that know of no versions.
  */
-function boundTo({ definition: { definition, provider, preset, version, digest }, plain }: Omit<Inputs, 'secret'>) {
+function boundTo({ definition: { definition, provider, preset, version, digest }, plain }: OpenInputs) {
   const text = preset && version === 1 ? '' : `@${digest}`;
   return { provider: provider + text, tokenHost: tokenHosts(definition, plain) };
 }
