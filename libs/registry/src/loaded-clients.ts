@@ -1,11 +1,12 @@
 import { type ProviderDefinition, tokenHosts } from '#providers';
 import { CannotOpen, type Secret, type Vault } from '#vault';
+import { LRUCache } from 'lru-cache';
 import type { RenewalSettings } from './clients';
 import type { Database } from './database';
 import type { Definitions } from './definitions';
 import { UnknownProvider } from './errors';
 import type { Client as ClientRow } from './generated/client';
-import { openInputs } from './sealed-inputs';
+import { InputsInMemory, type OpenInputs } from './sealed-inputs';
 
 /** A client with its provider's definition and its inputs, still sealed. */
 export interface LoadedClient {
@@ -22,10 +23,54 @@ export interface LoadedClient {
   inputs(): Promise<Record<string, string | Secret>>;
 }
 
+/** What clients have in common that go by one definition and differ in their secrets alone. */
+interface Kind {
+  inputs: OpenInputs;
+  hosts: string;
+}
+
+/** A hundred thousand of them may be in memory: nothing stands in it that stands in others, too. */
+class StoredClient implements LoadedClient {
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly version: number;
+  readonly secretVersion: number;
+  readonly maxLifeSeconds?: number;
+  readonly #kind: Kind;
+  readonly #inputs: InputsInMemory;
+
+  constructor({ id, enabled, version, secretVersion, sealedInputs, renewal }: ClientRow, kind: Kind, vault: Vault) {
+    [this.id, this.enabled, this.version, this.secretVersion] = [id, enabled, version, secretVersion];
+    this.#kind = kind;
+    this.#inputs = new InputsInMemory(vault, { clientId: id, secretVersion }, kind.inputs, sealedInputs);
+    const { max_ttl_seconds } = renewal as RenewalSettings;
+    if (max_ttl_seconds !== undefined) this.maxLifeSeconds = max_ttl_seconds;
+  }
+
+  get provider(): string {
+    return this.#kind.inputs.definition.provider;
+  }
+
+  get definition(): ProviderDefinition {
+    return this.#kind.inputs.definition.definition;
+  }
+
+  get hosts(): string {
+    return this.#kind.hosts;
+  }
+
+  inputs(): Promise<Record<string, string | Secret>> {
+    return this.#inputs.open();
+  }
+}
+
 const pageSize = 1_000;
+const maxKinds = 2_000;
 
 /** The clients as those see them who renew their tokens. */
 export class LoadedClients {
+  readonly #kinds = new LRUCache<string, Kind>({ max: maxKinds });
+
   constructor(
     private readonly db: Database,
     private readonly vault: Vault,
@@ -76,15 +121,18 @@ export class LoadedClients {
   }
 
   async #loaded(row: ClientRow): Promise<LoadedClient> {
-    const { id, provider, version, secretVersion, enabled, sealedInputs } = row;
-    const pinned = await this.definitions.load(provider, row.providerVersion);
-    const { definition } = pinned;
-    const sealed = { definition: pinned, plain: row.inputs as Record<string, string>, sealed: sealedInputs };
-    const inputs = () => openInputs(this.vault, { clientId: id, secretVersion }, sealed);
-    const { max_ttl_seconds: maxLifeSeconds } = row.renewal as RenewalSettings;
-    const limit = maxLifeSeconds === undefined ? {} : { maxLifeSeconds };
-    const hosts = hostsOf(definition, sealed.plain);
-    return { id, provider, definition, version, secretVersion, enabled, inputs, hosts, ...limit };
+    return new StoredClient(row, await this.#kindOf(row), this.vault);
+  }
+
+  async #kindOf({ provider, providerVersion, inputs }: ClientRow): Promise<Kind> {
+    const definition = await this.definitions.load(provider, providerVersion);
+    const name = `${provider}@${providerVersion} ${JSON.stringify(inputs)}`;
+    const known = this.#kinds.get(name);
+    if (known?.inputs.definition === definition) return known;
+    const plain = inputs as Record<string, string>;
+    const kind = { inputs: { definition, plain }, hosts: hostsOf(definition.definition, plain) };
+    this.#kinds.set(name, kind);
+    return kind;
   }
 }
 

@@ -55,6 +55,25 @@ describe('the registry', () => {
     expect(JSON.stringify(await (await loaded.load(client.id))!.inputs())).not.toContain('hush');
   });
 
+  it('knows clients apart that differ in an input, though it holds once what is the same', async () => {
+    const regions = ['eu', 'us', 'eu'];
+    const registered = regions.map((region, i) => {
+      const given = { ...inputs(`of ${i}`), plain: { base_url: `https://${region}.api.capillarytech.com` } };
+      return clients.register({ name: `apart-${i}`, labels: {}, renewal: {}, condition: 'fresh' }, given, by);
+    });
+    const ids = (await Promise.all(registered)).map(({ id }) => id);
+    const found = await loaded.loadMany(ids);
+    for (const [i, id] of ids.entries()) {
+      const client = found.find((one) => one.id === id)!;
+      const { secret, base_url } = await client.inputs();
+      expect([client.hosts, base_url]).toEqual([
+        `${regions[i]}.api.capillarytech.com`,
+        `https://${regions[i]}.api.capillarytech.com`,
+      ]);
+      expect((secret as Secret).reveal()).toBe(`of ${i}`);
+    }
+  });
+
   it.each([
     [
       'its sealed inputs were moved to another row',

@@ -9,6 +9,9 @@ export interface Inputs {
   secret: Record<string, Secret>;
 }
 
+/** Of them, what need not be sealed. */
+export type OpenInputs = Omit<Inputs, 'secret'>;
+
 /** The row that secrets stand in, and stand in alone. */
 interface Place {
   clientId: string;
@@ -21,16 +24,38 @@ export async function sealInputs(vault: Vault, place: Place, { secret, ...inputs
   return vault.seal(sealed, { ...place, ...boundTo(inputs) });
 }
 
-/** @throws CannotOpen */
-export async function openInputs(
-  vault: Vault,
-  place: Place,
-  { sealed, ...inputs }: Omit<Inputs, 'secret'> & { sealed: string },
-): Promise<Record<string, string | Secret>> {
-  const opened = await vault.open(sealed, { ...place, ...boundTo(inputs) });
+/**
+ * The inputs of a client that is kept in memory. What stands in the database is opened once; from then on its secrets are
+ * kept in the seal of tokens, which takes a thirtieth of the time, and none of the thread pool's.
+ */
+export class InputsInMemory {
+  #secrets: string | Buffer;
+
+  constructor(
+    private readonly vault: Vault,
+    private readonly place: Place,
+    private readonly inputs: OpenInputs,
+    sealed: string,
+  ) {
+    this.#secrets = sealed;
+  }
+
+  /** @throws CannotOpen */
+  async open(): Promise<Record<string, string | Secret>> {
+    const binding = `inputs:${this.place.clientId}:${this.place.secretVersion}`;
+    if (typeof this.#secrets !== 'string') {
+      return revealedIn(this.vault.openToken(this.#secrets, binding), this.inputs.plain);
+    }
+    const opened = await this.vault.open(this.#secrets, { ...this.place, ...boundTo(this.inputs) });
+    this.#secrets = this.vault.sealToken(opened, binding);
+    return revealedIn(opened, this.inputs.plain);
+  }
+}
+
+function revealedIn(opened: Secret, plain: Record<string, string>): Record<string, string | Secret> {
   const secrets = JSON.parse(opened.reveal()) as Record<string, string>;
   const secret = Object.entries(secrets).map(([name, value]) => [name, new Secret(value)]);
-  return { ...inputs.plain, ...Object.fromEntries(secret) };
+  return { ...plain, ...Object.fromEntries(secret) };
 }
 
 /**
@@ -38,7 +63,7 @@ export async function openInputs(
  * definition. Whoever changes in PostgreSQL which version a client goes by, or what that version says, opens nothing.
  * The first version of a preset stands without its text, as replicas seal that know of no versions.
  */
-function boundTo({ definition: { definition, provider, preset, version, digest }, plain }: Omit<Inputs, 'secret'>) {
+function boundTo({ definition: { definition, provider, preset, version, digest }, plain }: OpenInputs) {
   const text = preset && version === 1 ? '' : `@${digest}`;
   return { provider: provider + text, tokenHost: tokenHosts(definition, plain) };
 }

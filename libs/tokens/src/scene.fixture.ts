@@ -39,7 +39,7 @@ export class Scene {
   constructor(private readonly random: () => number = () => 0.5) {}
 
   /** Another replica, on the same store. */
-  newService(options: { renews?: boolean; lacksKeys?: () => boolean } = {}): TokenService {
+  newService(options: { renews?: boolean; lacksKeys?: () => boolean; spreadOverMs?: number } = {}): TokenService {
     const observer: TokenEvents = {
       conditionChanged: ({ condition }) => this.heard.push(condition),
       providerCalled: ({ status }) => this.counted.push(status),
@@ -47,6 +47,7 @@ export class Scene {
       fault: ({ what }) => this.heard.push(`fault: ${what}`),
     };
     return new TokenService({
+      spreadOverMs: 0,
       ...options,
       store: this.store,
       vault: this.vault,

@@ -42,29 +42,73 @@ export function sealIssued(
 /** @throws CannotOpen */
 export function openStored(vault: Vault, clientId: string, stored: StoredToken, clock: Clock): ServableToken {
   const opened = vault.openToken(stored.sealed, `${clientId}:${stored.generation}`);
-  const payload = JSON.parse(opened.reveal()) as Payload;
-  const { token, type, scope, headers, early, single } = payload;
-  return Object.freeze({
-    clientId,
-    generation: stored.generation,
-    secretVersion: stored.secretVersion,
-    accessToken: token,
-    tokenType: type,
-    ...(scope !== undefined && { scope }),
-    headers: Object.freeze(replaceInValues(headers, placeholder, token)),
-    ...carriedWith(payload, placeholder, token),
-    serveUntil: clock.now() + stored.runwayMs,
-    serveUntilMonotonic: clock.monotonic() + stored.runwayMs,
-    servableLifeMs: stored.servableLifeMs,
-    ...(early !== undefined && { plannedEarlyMs: early }),
-    ...(single && { singleLive: single }),
-  });
+  return new OpenedToken(clientId, stored, JSON.parse(opened.reveal()) as Payload, clock);
+}
+
+/** Holds the text of the token once, and puts it into headers and their like each time they are asked for. */
+class OpenedToken implements ServableToken {
+  readonly generation: string;
+  readonly secretVersion: number;
+  readonly serveUntil: number;
+  readonly serveUntilMonotonic: number;
+  readonly servableLifeMs: number;
+  readonly #payload: Payload;
+
+  constructor(
+    readonly clientId: string,
+    { generation, secretVersion, runwayMs, servableLifeMs }: StoredToken,
+    payload: Payload,
+    clock: Clock,
+  ) {
+    [this.generation, this.secretVersion, this.servableLifeMs] = [generation, secretVersion, servableLifeMs];
+    [this.serveUntil, this.serveUntilMonotonic] = [clock.now() + runwayMs, clock.monotonic() + runwayMs];
+    this.#payload = payload;
+    Object.freeze(this);
+  }
+
+  get accessToken(): string {
+    return this.#payload.token;
+  }
+
+  get tokenType(): string {
+    return this.#payload.type;
+  }
+
+  get scope(): string | undefined {
+    return this.#payload.scope;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#filled(this.#payload.headers);
+  }
+
+  get query(): Readonly<Record<string, string>> | undefined {
+    return this.#payload.query && this.#filled(this.#payload.query);
+  }
+
+  get cookies(): Readonly<Record<string, string>> | undefined {
+    return this.#payload.cookies && this.#filled(this.#payload.cookies);
+  }
+
+  get outputs(): Readonly<Record<string, string>> | undefined {
+    return this.#payload.outputs && this.#filled(this.#payload.outputs);
+  }
+
+  get plannedEarlyMs(): number | undefined {
+    return this.#payload.early;
+  }
+
+  get singleLive(): true | undefined {
+    return this.#payload.single;
+  }
+
+  #filled(templates: Record<string, string>): Readonly<Record<string, string>> {
+    return Object.freeze(replaceInValues(templates, placeholder, this.accessToken));
+  }
 }
 
 function carriedWith(from: Pick<Payload, (typeof carried)[number]>, what: string, by: string) {
-  const given = carried.flatMap((part) =>
-    from[part] ? [[part, Object.freeze(replaceInValues(from[part], what, by))]] : [],
-  );
+  const given = carried.flatMap((part) => (from[part] ? [[part, replaceInValues(from[part], what, by)]] : []));
   return Object.fromEntries(given) as Pick<Payload, (typeof carried)[number]>;
 }
 

@@ -10,22 +10,22 @@ export interface ServableToken {
   /** The token itself: a plain string, since it is on its way out. */
   readonly accessToken: string;
   readonly tokenType: string;
-  readonly scope?: string;
+  readonly scope?: string | undefined;
   /** Ready to send to the provider's API. */
   readonly headers: Readonly<Record<string, string>>;
   /** What an API call has to carry besides; cookies stand in `headers` too. */
-  readonly query?: Readonly<Record<string, string>>;
-  readonly cookies?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly cookies?: Readonly<Record<string, string>> | undefined;
   /** What else the provider told. */
-  readonly outputs?: Readonly<Record<string, string>>;
+  readonly outputs?: Readonly<Record<string, string>> | undefined;
   /** Never served past either of these, ms. */
   readonly serveUntil: number;
   readonly serveUntilMonotonic: number;
   readonly servableLifeMs: number;
   /** Its renewal is planned so many ms before it is served no more; absent where it may be brought forward on demand. */
-  readonly plannedEarlyMs?: number;
+  readonly plannedEarlyMs?: number | undefined;
   /** The next token will end it: services are told to come back when that is planned. */
-  readonly singleLive?: true;
+  readonly singleLive?: true | undefined;
 }
 
 /** News arrives at once while the subscription is up; a check this often covers what it may have missed. */
@@ -38,7 +38,7 @@ interface Entry {
   token: ServableToken;
   checkedAt: number;
   /** Its provider takes it no more: any other that is in the store is better. */
-  rejected?: true;
+  rejected: boolean;
 }
 
 /** The tokens that this process serves without asking anyone. */
@@ -82,10 +82,14 @@ export class TokenCache {
    * than the store has, which lost its last writes.
    */
   keep(token: ServableToken): ServableToken {
-    const { token: known, rejected } = this.#entries.peek(token.clientId) ?? {};
-    const isKept = known?.generation === token.generation || (known && !rejected && this.#outlives(known, token));
-    const kept = isKept ? known! : token;
-    this.#entries.set(token.clientId, { token: kept, checkedAt: this.clock.monotonic() });
+    const entry = this.#entries.get(token.clientId);
+    const known = entry?.token;
+    const isKept =
+      known?.generation === token.generation || (known && !entry?.rejected && this.#outlives(known, token));
+    const kept = isKept ? known : token;
+    // One that is there is changed rather than replaced: a new one at each check would be what grows old and dies.
+    if (entry) Object.assign(entry, { token: kept, checkedAt: this.clock.monotonic(), rejected: false });
+    else this.#entries.set(token.clientId, { token, checkedAt: this.clock.monotonic(), rejected: false });
     return kept;
   }
 

@@ -239,6 +239,29 @@ describe('TokenService', () => {
     expect(scene.calls).toBe(1_000);
   });
 
+  it('begins the renewals of a tick one after the other, for those who read and for the provider; what is late at once', async () => {
+    const enqueue = (from: number, ms: number) =>
+      scene.store.enqueue(
+        Array.from({ length: 40 }, (_, i) => ({ clientId: `client-${from + i}`, secretVersion: 1, dueInMs: ms })),
+      );
+    const turns = async (): Promise<void> => {
+      for (let turn = 0; turn < 40; turn++) await new Promise(setImmediate);
+    };
+    const replica = scene.newService({ spreadOverMs: 3_600_000 }); // an hour, of which each gets four milliseconds
+    await enqueue(0, 0);
+    const begun = replica.renewDue();
+    await new Promise(setImmediate);
+    expect(scene.calls).toBeLessThan(40);
+    expect(await begun).toBe(40);
+    await replica.drain();
+    expect(scene.calls).toBe(40);
+    await enqueue(40, 0);
+    scene.clock.ms += 1_000;
+    void replica.renewDue();
+    await turns();
+    expect(scene.calls).toBe(80);
+  });
+
   it('takes no more work once it is stopped', async () => {
     scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
     await scene.service.reconcile();

@@ -1,9 +1,9 @@
-import { setImmediate as immediate } from 'node:timers/promises';
 import { type Clock, type IssuedToken, type ProviderDefinition, systemClock } from '#providers';
 import type { Vault } from '#vault';
 import { Crowd } from './crowd';
 import { DemandedRenewals, type RequestedRenewal } from './demanded-renewals';
 import { DirectMinting } from './direct-minting';
+import { DueRenewals } from './due-renewals';
 import { leftToOthers, storeUnavailable, unavailable } from './errors';
 import { type TokenEvents, tellAll } from './events';
 import { type OriginState, ProviderGate } from './asking/provider-gate';
@@ -26,9 +26,8 @@ import {
 } from './store/token-store';
 import { type ActiveClients, Upkeep } from './upkeep';
 
-const maxInFlight = 200;
-/** Where so many were due there may be more, and the next tick is too far away: one in a quarter of a second would be 800 a second. */
-const manyAtOnce = 50;
+/** Most of the time up to the next tick. */
+const spreadOverMs = 200;
 
 export interface TokenServiceOptions {
   store: TokenStore;
@@ -42,6 +41,8 @@ export interface TokenServiceOptions {
   renews?: boolean;
   /** Whether this replica lacks a master key that others have: what it cannot open it leaves to them. */
   lacksKeys?: () => boolean;
+  /** How long it takes to begin the renewals of one tick, ms; 0 where a test's clock stands still meanwhile. */
+  spreadOverMs?: number;
   observers?: TokenEvents[];
   clock?: Clock;
   random?: Random;
@@ -58,11 +59,10 @@ export class TokenService {
   readonly #reader: TokenReader;
   readonly #direct: DirectMinting;
   readonly #upkeep: Upkeep;
+  readonly #due: DueRenewals;
   readonly #demanded: DemandedRenewals;
   readonly #rejections: Rejections;
   #renews: boolean;
-  #claiming: Promise<number> | undefined;
-  #stopped = false;
 
   constructor({ store, vault, requestToken, loadClient, ...options }: TokenServiceOptions) {
     const {
@@ -71,6 +71,7 @@ export class TokenService {
       renews = true,
       observers = [],
       lacksKeys = () => false,
+      spreadOverMs: spread = spreadOverMs,
     } = options;
     const events = tellAll(observers);
     const clients = new RenewableClients(loadClient, clock);
@@ -86,6 +87,7 @@ export class TokenService {
     this.#demanded = new DemandedRenewals({ store, renewer, reader, renews: () => this.#renews });
     this.#direct = new DirectMinting(parts);
     this.#upkeep = new Upkeep({ ...parts, active, loadClients });
+    this.#due = new DueRenewals({ store, renewer, reader, upkeep: this.#upkeep, spreadOverMs: spread });
     const running = (clientId: string) => this.#renewer.running(clientId);
     const begin = (claim: Claim) => this.#begin(claim);
     this.#rejections = new Rejections({ ...parts, reader: this.#reader, begin, running });
@@ -138,11 +140,8 @@ export class TokenService {
   }
 
   /** Claims what is due, as far as there are free slots, and starts the renewals. Returns how many. */
-  async renewDue(): Promise<number> {
-    const free = maxInFlight - this.#renewer.inFlight;
-    if (this.#claiming || this.#stopped || free <= 0) return 0;
-    this.#claiming = this.#claimAndRenew(free).finally(() => (this.#claiming = undefined));
-    return this.#claiming;
+  renewDue(): Promise<number> {
+    return this.#due.begin();
   }
 
   /** An admin wants a new token now, whatever is planned; the provider's limits are kept. @throws when the store fails */
@@ -230,49 +229,16 @@ export class TokenService {
 
   /** Claims nothing from now on, and gives back what is claimed and not begun; what others want is left to other replicas. */
   stop(): void {
-    this.#stopped = true;
     this.#renews = false;
+    this.#due.stop();
     this.#renewer.stop();
   }
 
   /** Waits until the renewals under way have ended; after so long they are cut off, and their claims given back. */
   async drain(withinMs = 8_500): Promise<void> {
     // What is just being claimed is given back as well.
-    const arriving = this.#claiming?.catch(() => 0).then(() => this.#renewer.drain(withinMs));
+    const arriving = this.#due.begun().then(() => this.#renewer.drain(withinMs));
     await Promise.all([this.#renewer.drain(withinMs), arriving]);
-  }
-
-  async #claimAndRenew(limit: number): Promise<number> {
-    try {
-      const { claims, lost } = await this.#store.claimDue(limit);
-      this.#reader.heardOfStore(true);
-      const renewals: Promise<unknown>[] = [];
-      for (const claim of claims) {
-        // One at a time: begun together, and answered together, they would have everybody wait who reads meanwhile.
-        if (renewals.length > 0) await immediate();
-        renewals.push(this.#renewer.renew(claim));
-      }
-      if (renewals.length >= manyAtOnce) this.#goOnAfterHalf(renewals);
-      if (lost) void this.#upkeep.rebuild();
-      return claims.length;
-    } catch (error) {
-      this.#reader.heardOfStore(false);
-      throw error;
-    }
-  }
-
-  /** There was much to claim: more is claimed once half of it has ended. What fails here, the next tick does. */
-  #goOnAfterHalf(renewals: Promise<unknown>[]): void {
-    let left = Math.ceil(renewals.length / 2);
-    for (const renewal of renewals) {
-      void renewal.then(() => {
-        if (--left > 0) return;
-        // By then these are no longer being claimed.
-        void immediate()
-          .then(() => this.renewDue())
-          .catch(() => undefined);
-      });
-    }
   }
 
   #begin(claim: Claim): Promise<unknown> {

@@ -2,9 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import type { ServableToken } from '#tokens';
 import type { RequestIds } from '../request-id';
 import { etagOf, type TokenAnswers } from '../tokens/token-answer';
+import { Prepared } from './prepared';
 
 /** An answer that is sent again and again, with what differs each time written into its place. */
 interface Frame {
+  token: ServableToken;
   bytes: Buffer;
   /** Of the `Date` that stands in it. */
   second: number;
@@ -19,8 +21,8 @@ type Headers = Record<string, string>;
 
 /** Answers as Fastify and Node would write them: the same headers, in the same order. */
 export class AnswerBytes {
-  readonly #tokens = new WeakMap<ServableToken, Frame>();
-  readonly #notModified = new WeakMap<ServableToken, Frame>();
+  readonly #tokens = new Prepared<Frame>();
+  readonly #notModified = new Prepared<Frame>();
   #second = 0;
   #date = '';
 
@@ -31,17 +33,19 @@ export class AnswerBytes {
   ) {}
 
   /**
-   * The token, on a connection that stays open. The bytes are those of the next such answer too: whoever cannot write
+   * The token, on a connection that stays open. The bytes may be those of the next such answer too: whoever cannot write
    * them at once calls `letGo`.
    */
   token(token: ServableToken, client: string): Buffer {
     const expiresIn = this.answers.expiresIn(token);
     const second = this.#now();
-    let frame = this.#tokens.get(token);
+    let frame = this.#tokens.of(token);
     if (!frame || !this.#bring(frame, second, expiresIn)) {
-      frame = this.#tokenFrame(token, client, second, expiresIn);
       // With a single live token more of it changes with time.
-      if (!token.singleLive) this.#tokens.set(token, frame);
+      const isKept = !token.singleLive && this.#tokens.isWorth(token);
+      if (!isKept) return this.tokenOnce(token, client, this.ids.next(), false);
+      frame = this.#tokenFrame(token, client, second, expiresIn);
+      this.#tokens.keep(frame);
     }
     this.ids.stamp(frame.bytes, frame.idAt);
     return frame.bytes;
@@ -50,46 +54,51 @@ export class AnswerBytes {
   /** The same for 304. */
   notModified(token: ServableToken): Buffer {
     const second = this.#now();
-    let frame = this.#notModified.get(token);
+    let frame = this.#notModified.of(token);
     if (!frame || !this.#bring(frame, second)) {
+      if (!this.#notModified.isWorth(token)) return this.notModifiedOnce(token, this.ids.next(), false);
       const head = this.#head(304, this.ids.next(), this.#tokenHeaders(token));
-      frame = { bytes: exactly(head), second, ...this.#places(head) };
-      this.#notModified.set(token, frame);
+      frame = { token, bytes: exactly(head), second, ...this.#places(head) };
+      this.#notModified.keep(frame);
     }
     this.ids.stamp(frame.bytes, frame.idAt);
     return frame.bytes;
   }
 
   letGo(token: ServableToken): void {
-    this.#tokens.delete(token);
-    this.#notModified.delete(token);
+    this.#tokens.letGo(token);
+    this.#notModified.letGo(token);
   }
 
   /** The token on a connection that is to end, or for a request that brought its own id. */
   tokenOnce(token: ServableToken, client: string, requestId: string, close: boolean): Buffer {
-    const [before, after] = this.answers.bodyAround(token, client);
-    const body = before + this.answers.expiresIn(token) + after;
+    const body = this.answers.body(token, client, this.answers.expiresIn(token));
     const headers = { ...this.#tokenHeaders(token), 'content-type': 'application/json; charset=utf-8' };
     return this.once(200, headers, body, requestId, close);
   }
 
   notModifiedOnce(token: ServableToken, requestId: string, close: boolean): Buffer {
     this.#now();
-    return exactly(this.#head(304, requestId, this.#tokenHeaders(token), undefined, close));
+    return Buffer.from(this.#head(304, requestId, this.#tokenHeaders(token), undefined, close));
   }
 
   once(status: number, headers: Headers, body: string, requestId: string, close: boolean): Buffer {
     this.#now();
-    return exactly(this.#head(status, requestId, headers, Buffer.byteLength(body), close) + body);
+    const bodyBytes = Buffer.byteLength(body);
+    const head = this.#head(status, requestId, headers, bodyBytes, close);
+    const bytes = Buffer.allocUnsafe(head.length + bodyBytes);
+    bytes.write(head, 'latin1');
+    bytes.write(body, head.length);
+    return bytes;
   }
 
   #tokenFrame(token: ServableToken, client: string, second: number, expiresIn: number): Frame {
-    const [before, after] = this.answers.bodyAround(token, client);
-    const body = before + expiresIn + after;
+    const body = this.answers.body(token, client, expiresIn);
     const headers = { ...this.#tokenHeaders(token), 'content-type': 'application/json; charset=utf-8' };
     const head = this.#head(200, this.ids.next(), headers, Buffer.byteLength(body));
+    const before = body.slice(0, body.indexOf(expiresInKey) + expiresInKey.length);
     const expiresInAt = head.length + Buffer.byteLength(before);
-    return { bytes: exactly(head + body), second, expiresIn, expiresInAt, ...this.#places(head) };
+    return { token, bytes: exactly(head + body), second, expiresIn, expiresInAt, ...this.#places(head) };
   }
 
   /** Up to date; false: a number has got shorter, and all that comes after it is somewhere else. */
@@ -140,6 +149,8 @@ export class AnswerBytes {
 
 const idHeader = 'x-request-id: ';
 const dateHeader = 'Date: ';
+/** Inside a string its quotes would be escaped: where it stands first in a body it is the key. */
+const expiresInKey = '"expires_in":';
 
 /** Not from Node's pool: what is kept for a token would keep the 8 KB around it. */
 function exactly(text: string): Buffer {

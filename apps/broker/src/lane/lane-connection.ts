@@ -29,8 +29,12 @@ export class LaneConnection {
   #bytes: Buffer | undefined;
   #question: LaneQuestion | undefined;
   #admitted: Admitted | undefined;
-  /** An answer is under way, or its bytes are. Nothing is read meanwhile. */
+  /** An answer is under way, or its bytes are. Nothing is answered meanwhile. */
   #busy = false;
+  /** What came all the same; with it the connection is not read any more. */
+  #early: Buffer | undefined;
+  /** Nothing more will be asked. */
+  #ended = false;
   /** The last answer is on its way out. */
   #over = false;
   #usedAt = performance.now();
@@ -58,8 +62,7 @@ export class LaneConnection {
 
   readonly #read = (chunk: Buffer): void => {
     if (this.#over) return;
-    // It cannot be: nothing is read while an answer is under way. If it is, two answers must not mix.
-    if (this.#busy) return void this.socket.destroy();
+    if (this.#busy) return this.#hearLater(chunk);
     if (!this.#bytes || !sameBytes(chunk, this.#bytes)) {
       const head = readHead(chunk);
       if (!head) return this.#handOver(chunk);
@@ -99,7 +102,7 @@ export class LaneConnection {
   async #answerLater(admitting: Admitted | Promise<Admitted>, question: LaneQuestion): Promise<void> {
     const { answers } = this.parts;
     const since = performance.now();
-    this.#pause();
+    this.#busy = true;
     try {
       const admitted = await admitting;
       this.#admitted = admitted;
@@ -153,13 +156,15 @@ export class LaneConnection {
     if (socket.writableLength === 0) return this.#resume();
     // The caller does not read as fast as it asks: it is heard again when it has.
     if (token) this.parts.bytes.letGo(token);
-    this.#pause();
+    this.#busy = true;
     socket.write('', () => this.#resume());
   }
 
-  #pause(): void {
-    if (this.#busy) return;
-    this.#busy = true;
+  /** Most wait for their answer; to stop reading for them, and begin again, would cost more than that does. */
+  #hearLater(chunk: Buffer): void {
+    // It cannot be: nothing is read once something came too early. If it is, no answer must be another's.
+    if (this.#early) return void this.socket.destroy();
+    this.#early = chunk;
     this.socket.pause();
   }
 
@@ -167,7 +172,12 @@ export class LaneConnection {
     if (!this.#busy) return;
     this.#busy = false;
     if (this.parts.ending()) return this.#finish();
-    this.socket.resume();
+    const early = this.#early;
+    if (early) {
+      this.#early = undefined;
+      this.socket.resume();
+      this.#read(early);
+    } else if (this.#ended) this.#finish();
   }
 
   /** What else is sent is read, and goes unheard: with bytes unread, the close would be a reset, and might cost the answer. */
@@ -179,7 +189,8 @@ export class LaneConnection {
 
   readonly #end = (): void => {
     // Nothing more will be asked; what was answered still goes out.
-    this.socket.destroySoon();
+    this.#ended = true;
+    if (!this.#busy) this.socket.destroySoon();
   };
 
   readonly #fail = (): void => {

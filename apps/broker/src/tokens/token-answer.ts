@@ -132,13 +132,12 @@ export class TokenAnswers {
     return this.#tokens.runwaySeconds(token);
   }
 
-  /** The body around the seconds, which are all that changes with time; with a single live token `expires_at` does, too. */
-  bodyAround(token: ServableToken, client: string): [before: string, after: string] {
-    const head = { client, access_token: token.accessToken, token_type: token.tokenType };
-    const { headers, scope, query, cookies, outputs } = token;
+  /** All but the seconds that it is given stays as it is, unless it is a single live token: then `expires_at` does not. */
+  body(token: ServableToken, client: string, expires_in: number): string {
+    const { accessToken: access_token, tokenType: token_type, headers, scope, query, cookies, outputs } = token;
     const expires_at = new Date(this.#tokens.expiresAt(token)).toISOString();
-    const tail = { expires_at, headers, scope, query, cookies, outputs };
-    return [`${JSON.stringify(head).slice(0, -1)},"expires_in":`, `,${JSON.stringify(tail).slice(1)}`];
+    const seconds = { expires_in, expires_at };
+    return JSON.stringify({ client, access_token, token_type, ...seconds, headers, scope, query, cookies, outputs });
   }
 }
 

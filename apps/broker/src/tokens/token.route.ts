@@ -60,9 +60,8 @@ export function registerTokenRoute(
       return reply.code(304).send();
     }
     answers.served(admitted, token, how);
-    const [before, after] = answers.bodyAround(token, admitted.name);
     return reply
       .header('content-type', 'application/json; charset=utf-8')
-      .send(before + answers.expiresIn(token) + after);
+      .send(answers.body(token, admitted.name, answers.expiresIn(token)));
   }
 }

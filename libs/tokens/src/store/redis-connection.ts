@@ -70,12 +70,30 @@ export function connectRedis(url: string, onRefused: (error: Error) => void = ()
   };
 }
 
+/**
+ * What is sent in one turn of the event loop goes out together: a call of the system costs both sides more than a command.
+ * The library's pipelines would do so, too, but fail as one, and wait for each other's answers.
+ */
+function sendTogether(redis: Redis): Redis {
+  return redis.on('connect', () => {
+    const { stream } = redis;
+    const write = stream.write.bind(stream) as (...given: unknown[]) => boolean;
+    stream.write = (...given: unknown[]) => {
+      if (stream.writableCorked === 0) {
+        stream.cork();
+        setImmediate(() => stream.uncork());
+      }
+      return write(...given);
+    };
+  });
+}
+
 function connectOne(address: Exclude<RedisAddress, { kind: 'cluster' }>, more: Options): Redis {
   const options: Options = { ...impatient, ...more };
-  if (address.kind === 'single') return new Redis(address.url.reveal(), options);
+  if (address.kind === 'single') return sendTogether(new Redis(address.url.reveal(), options));
   const { sentinels, master, db, tls, login, sentinelLogin } = address;
   const first = Math.floor(Math.random() * sentinels.length);
-  return new Redis({
+  const redis = new Redis({
     ...options,
     // Not all of a fleet ask the same one, nor the same one again.
     ...{ sentinels: [...sentinels.slice(first), ...sentinels.slice(0, first)] },
@@ -89,6 +107,7 @@ function connectOne(address: Exclude<RedisAddress, { kind: 'cluster' }>, more: O
     failoverDetector: true,
     sentinelReconnectStrategy: () => 5_000,
   });
+  return sendTogether(redis);
 }
 
 /** The library limits the time of a command at a node, not that of finding one. */
@@ -126,6 +145,7 @@ function connectCluster(
   commands.on('error', (error: Error & { lastNodeError?: unknown }) => {
     error.cause ??= error.lastNodeError;
   });
+  commands.on('+node', sendTogether);
   const listeners = new Map<string, Redis>();
   // A node that leaves the cluster may live on, and hears nothing any more.
   commands.on('-node', (node: Redis) => listeners.get(nameOf(node.options))?.disconnect());

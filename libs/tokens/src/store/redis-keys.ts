@@ -36,12 +36,43 @@ export interface ShardKeys {
  * ten each before them, j which of these is written next, w when the last one was, q the provider's id of its request.
  * Of a token that the provider no longer takes: z its generation, b when the renewal was claimed that it led to.
  */
-export interface ClientKeys extends ShardKeys {
-  client: string;
+export class ClientKeys {
+  readonly #shard: ShardKeys;
+
+  // Made as they are asked for: most callers want one or two, at every read of a token.
+  constructor(private readonly clientId: string) {
+    this.#shard = shardKeys(shardOf(clientId));
+  }
+
+  get client(): string {
+    return `${this.#shard.prefix}c:${this.clientId}`;
+  }
+
   /** The sealed token, which expires with it. */
-  token: string;
+  get token(): string {
+    return `${this.#shard.prefix}t:${this.clientId}`;
+  }
+
   /** LIST of the attempts that failed, JSON, newest first; expires a week after the last. */
-  failed: string;
+  get failed(): string {
+    return `${this.#shard.prefix}a:${this.clientId}`;
+  }
+
+  get due(): string {
+    return this.#shard.due;
+  }
+
+  get trouble(): string {
+    return this.#shard.trouble;
+  }
+
+  get generation(): string {
+    return this.#shard.generation;
+  }
+}
+
+export function clientKeys(clientId: string): ClientKeys {
+  return new ClientKeys(clientId);
 }
 
 export function shardOf(clientId: string): number {
@@ -49,6 +80,10 @@ export function shardOf(clientId: string): number {
 }
 
 export function shardKeys(shard: number): ShardKeys {
+  return shards[shard]!;
+}
+
+const shards = Array.from({ length: shardCount }, (_, shard): ShardKeys => {
   const shardPrefix = `${prefix}{${shard}}:`;
   return {
     prefix: shardPrefix,
@@ -58,13 +93,7 @@ export function shardKeys(shard: number): ShardKeys {
     until: `${shardPrefix}until`,
     generation: `${shardPrefix}generation`,
   };
-}
-
-export function clientKeys(clientId: string): ClientKeys {
-  const keys = shardKeys(shardOf(clientId));
-  const of = (kind: string): string => `${keys.prefix}${kind}:${clientId}`;
-  return { ...keys, client: of('c'), token: of('t'), failed: of('f') };
-}
+});
 
 /** LIST ms at which each permit of the last window was taken. A slot of its own: a quota is shared by clients of all shards. */
 export function permitsKey(bucket: string): string {

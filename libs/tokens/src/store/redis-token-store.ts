@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '#providers';
 import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt } from './attempts';
 import { isFull } from '../errors';
+import { Gathering } from './gathering';
 import { connectRedis, type RedisConnection } from './redis-connection';
 import { byShard, channel, clientKeys, permitsKey, shardCount, shardKeys } from './redis-keys';
 import { RedisNews } from './redis-news';
@@ -31,6 +32,8 @@ import {
 
 /** Attempts that failed are forgotten when none has followed for so long. */
 const failuresKeptMs = 7 * 24 * 3_600_000;
+/** Of many renewals, Redis is woken for a few at a time: that costs it more than what they ask for. */
+const commitsGatherMs = 50;
 /** Longer values would cost the client's hash its compact encoding. */
 const maxRequestIdBytes = 64;
 
@@ -70,6 +73,7 @@ export class RedisTokenStore implements TokenStore {
   readonly #connection: RedisConnection;
   readonly #redis: Scripted;
   readonly #news: RedisNews;
+  readonly #commits = new Gathering(commitsGatherMs);
 
   constructor(url: string, { clock = systemClock, onLost, onReady, onFull, onEvicting }: RedisTokenStoreOptions = {}) {
     this.#clock = clock;
@@ -158,6 +162,8 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
+    // On demand, somebody waits.
+    if (claim.latenessMs !== undefined) await this.#commits.join();
     const { due, client, trouble, token: tokenKey } = clientKeys(claim.clientId);
     const [outcome, freshAgain] = await this.#redis.commit(
       ...[due, client, trouble, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
