@@ -2,12 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { BrokerApi } from './broker-api';
 import { bulkEnv, untilIssued } from './bulk-provider';
+import { type Answer, withoutNodesOwn } from './contenders';
 import type { Cores } from './cores';
 import { grantAll, registerCrowd } from './crowd';
 import { type Row, spread } from './figures';
 import { applyLoad } from './load';
-import { cpuSeconds, type Program, residentMb, startProgram } from './program';
+import { type Program, residentMb, startProgram } from './program';
 import { type Ground, startGround } from './rig';
+import { sample, type Sample } from './sample';
 
 export interface ColdReadOptions {
   rounds: number;
@@ -56,18 +58,22 @@ export async function measureColdReads(options: ColdReadOptions): Promise<Row[]>
     const [cold, gets]: [Sample[], Sample[]] = [[], []];
     for (let round = 1; round <= rounds; round++) {
       const from = performance.now();
-      gets.push(await sample(other, () => applyLoad({ ...load, url: other!.url, paths: [...paths, ...paths] })));
+      gets.push(await sample(other, { ...load, paths: [...paths, ...paths] }));
       await delay(coldAfterMs - (performance.now() - from));
-      cold.push(await sample(broker, () => applyLoad({ ...load, url: broker.url, paths })));
-      say(
-        `  round ${round}: cold ${Math.round(cold.at(-1)!.rate)}/s, node + ioredis ${Math.round(gets.at(-1)!.rate)}/s`,
-      );
+      cold.push(await sample(broker, { ...load, paths }));
+      const [coldRate, getRate] = [cold, gets].map((all) => Math.round(all.at(-1)!.requestsPerSecond));
+      say(`  round ${round}: cold ${coldRate}/s, node + ioredis ${getRate}/s`);
     }
     const ratio = (pick: keyof Sample) => spread(cold.map((one, i) => one[pick] / gets[i]![pick]));
-    const rates = (all: Sample[]) => ({ ...spread(all.map(({ rate }) => rate)), unit: 'requests/s' });
+    const rates = (all: Sample[]) => ({ ...spread(all.map((one) => one.requestsPerSecond)), unit: 'requests/s' });
     return [
-      { measure: 'token read from Redis / node + ioredis GET', ...ratio('rate'), unit: '', bar: { atLeast: 0.9 } },
-      { measure: `… the same per second of the server's CPU`, ...ratio('ratePerCpu'), unit: '' },
+      {
+        measure: 'token read from Redis / node + ioredis GET',
+        ...ratio('requestsPerSecond'),
+        unit: '',
+        bar: { atLeast: 0.9 },
+      },
+      { measure: `… the same per second of the server's CPU`, ...ratio('requestsPerCpuSecond'), unit: '' },
       { measure: 'token read from Redis', ...rates(cold), note: `each of ${clients.toLocaleString('en-US')} once` },
       { measure: 'node + ioredis GET', ...rates(gets) },
       { measure: 'resident memory at rest', figure: idleMb, unit: 'MB', bar: { atMost: 150 } },
@@ -79,27 +85,15 @@ export async function measureColdReads(options: ColdReadOptions): Promise<Row[]>
   }
 }
 
-interface Sample {
-  rate: number;
-  ratePerCpu: number;
-}
-
-async function sample({ pid }: Program, load: () => ReturnType<typeof applyLoad>): Promise<Sample> {
-  const [cpu, at] = [cpuSeconds(pid), performance.now()];
-  const { requestsPerSecond: rate } = await load();
-  return { rate, ratePerCpu: (rate * (performance.now() - at)) / 1_000 / (cpuSeconds(pid) - cpu) };
-}
-
 /** The same bytes for each path, under a key of its own. */
 async function startRedisGet(
   { redisUrl }: Ground,
   paths: string[],
-  answer: { headers: Record<string, string>; body: string },
+  answer: Answer,
   cores: Cores | undefined,
 ): Promise<Program> {
   const redis = new Redis(redisUrl);
   await Promise.all(paths.map((path) => redis.set(path, answer.body))).finally(() => redis.disconnect());
-  for (const name of ['date', 'connection', 'keep-alive']) delete answer.headers[name];
-  const env = { BENCH_ANSWER: JSON.stringify(answer), REDIS_URL: redisUrl };
+  const env = { BENCH_ANSWER: JSON.stringify(withoutNodesOwn(answer)), REDIS_URL: redisUrl };
   return startProgram('bench/servers/redis-get.js', env, cores?.server);
 }

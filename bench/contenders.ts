@@ -23,6 +23,12 @@ export interface Answer {
 
 const key = 'bench:answer';
 
+/** Without what every server in Node writes of its own accord. */
+export function withoutNodesOwn({ headers, body }: Answer): Answer {
+  const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...rest } = headers;
+  return { headers: rest, body };
+}
+
 /** Those that the broker is compared with, started one after the other. What is not installed is told, and left out. */
 export async function startContenders(
   { redisUrl }: Rig,

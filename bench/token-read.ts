@@ -1,9 +1,9 @@
-import { type Contender, startContenders } from './contenders';
+import { type Contender, startContenders, withoutNodesOwn } from './contenders';
 import type { Cores } from './cores';
 import { median, readable, type Row, spread } from './figures';
-import { applyLoad, type LoadResult } from './load';
-import { cpuSeconds, type Program } from './program';
+import type { Program } from './program';
 import { startRig } from './rig';
+import { sample, type Sample } from './sample';
 import { applySteadyLoad, type SteadyResult } from './steady-load';
 
 export interface TokenReadOptions {
@@ -22,17 +22,9 @@ export interface TokenReadFigures {
   bars: { name: string; value: number }[];
 }
 
-interface Sample extends LoadResult {
-  requestsPerCpuSecond: number;
-  /** Share of its core that the server had; well below 1: neighbours or the load generator set the pace. */
-  busy: number;
-}
-
 const client = 'bench-reader';
 const warmUpSeconds = 2;
 const [broker, audited] = ['token read', 'token read, every read audited'];
-/** Of its own accord, the same in every server. */
-const nodeWrites = ['date', 'connection', 'keep-alive'];
 
 /** Token reads from the in-process cache, beside servers that answer the same bytes and check nothing. */
 export async function measureTokenReads(options: TokenReadOptions): Promise<TokenReadFigures> {
@@ -45,8 +37,7 @@ export async function measureTokenReads(options: TokenReadOptions): Promise<Toke
     const key = await rig.api.grantedKey('bench', client);
     const headers = { authorization: `Bearer ${key}` };
     const path = `/v1/clients/${client}/token`;
-    const answer = await rig.api.readToken(client, key);
-    for (const name of nodeWrites) delete answer.headers[name];
+    const answer = withoutNodesOwn(await rig.api.readToken(client, key));
     const others = await startContenders(rig, { answer, path, cores, missing: (why) => missing.push(why) }, (server) =>
       running.push(server),
     );
@@ -57,11 +48,12 @@ export async function measureTokenReads(options: TokenReadOptions): Promise<Toke
     say(`token reads: a body of ${answer.body.length} bytes, ${connections} connections`);
 
     const samples = new Map<string, Sample[]>(all.map(({ name }) => [name, []]));
-    for (const contender of all) await sample(contender, warmUpSeconds);
+    const load = { headers, connections };
+    for (const one of all) await sample(one.server, { ...load, paths: [one.path], seconds: warmUpSeconds });
     for (let round = 1; round <= rounds; round++) {
       // Each comes after another one in the next round, so that nobody always follows the same neighbour.
       for (const contender of [...all.slice(round % all.length), ...all.slice(0, round % all.length)]) {
-        const taken = await sample(contender, options.seconds);
+        const taken = await sample(contender.server, { ...load, paths: [contender.path], seconds: options.seconds });
         samples.get(contender.name)!.push(taken);
         const rate = Math.round(taken.requestsPerSecond);
         say(`  round ${round} ${contender.name}: ${rate} requests/s, busy ${(taken.busy * 100).toFixed(0)} %`);
@@ -70,8 +62,8 @@ export async function measureTokenReads(options: TokenReadOptions): Promise<Toke
     const half = median(samples.get(broker)!.map(({ requestsPerSecond }) => requestsPerSecond)) / 2;
     const atHalf: SteadyResult[] = [];
     for (let round = 1; round <= rounds; round++) {
-      const load = { url: rig.broker.url, path, headers, seconds: options.seconds, connections };
-      atHalf.push(await applySteadyLoad({ ...load, ratePerSecond: half }));
+      const steady = { ...load, url: rig.broker.url, path, seconds: options.seconds, ratePerSecond: half };
+      atHalf.push(await applySteadyLoad(steady));
       const { p50, p99 } = atHalf.at(-1)!;
       say(`  round ${round} at half load: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`);
     }
@@ -83,15 +75,6 @@ export async function measureTokenReads(options: TokenReadOptions): Promise<Toke
       rows: [...rows(all, samples), ...missing.map(notMeasured), ...latencyRows(atHalf, half)],
       bars: rates.toSorted((a, b) => b.value - a.value),
     };
-
-    async function sample(contender: Contender, seconds: number): Promise<Sample> {
-      const { url, pid } = contender.server;
-      const [cpu, at] = [cpuSeconds(pid), performance.now()];
-      const result = await applyLoad({ url, paths: [contender.path], headers, seconds, connections });
-      const [used, elapsed] = [cpuSeconds(pid) - cpu, (performance.now() - at) / 1_000];
-      const requestsPerCpuSecond = (result.requestsPerSecond * elapsed) / used;
-      return { ...result, requestsPerCpuSecond, busy: used / elapsed };
-    }
   } finally {
     for (const server of running) await server.stop();
     await rig.stop();
