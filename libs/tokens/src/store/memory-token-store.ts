@@ -204,10 +204,6 @@ export class MemoryTokenStore implements TokenStore {
     return missing;
   }
 
-  async missing(clientIds: string[]): Promise<number> {
-    return clientIds.filter((id) => !this.#entries.has(id)).length;
-  }
-
   async change(clientId: string, secretVersion: number, dueInMs = 0): Promise<void> {
     const now = this.clock.monotonic();
     const entry = this.#entries.get(clientId) ?? this.#add(clientId, now);

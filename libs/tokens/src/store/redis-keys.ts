@@ -26,6 +26,11 @@ export interface ShardKeys {
   until: string;
   /** The last generation that was given out. */
   generation: string;
+  /**
+   * HASH client -> a secret version that its own hash has, or a higher one: what many clients have is looked up here at once.
+   * 0.1.0 neither reads nor writes it.
+   */
+  known: string;
 }
 
 /**
@@ -57,6 +62,7 @@ export function shardKeys(shard: number): ShardKeys {
     epoch: `${shardPrefix}epoch`,
     until: `${shardPrefix}until`,
     generation: `${shardPrefix}generation`,
+    known: `${shardPrefix}known`,
   };
 }
 

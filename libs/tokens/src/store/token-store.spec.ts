@@ -247,7 +247,7 @@ describe.each(stores.concat([['a Redis Cluster', clusterBench]]))('the token sto
 
   it('claims no more clients than asked for, and all of them in the end', async () => {
     const ids = Array.from({ length: 100 }, () => randomUUID());
-    await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    expect(await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })))).toBe(100);
     const few = (await store.claimDue(3)).claims;
     expect(few.length).toBeGreaterThan(0);
     expect(few.length).toBeLessThanOrEqual(3);

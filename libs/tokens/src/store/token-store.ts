@@ -211,8 +211,6 @@ export interface TokenStore {
   attempts(clientId: string): Promise<Attempt[]>;
   /** Puts those that are missing into the queue. Returns how many were. */
   enqueue(entries: QueueEntry[]): Promise<number>;
-  /** How many of these are missing from the queue. */
-  missing(clientIds: string[]): Promise<number>;
   /**
    * Fences what is in flight, forgets failures, makes the client due, at once unless said otherwise. The minimum interval
    * between two requests goes on, unless the secret is another one.
