@@ -17,11 +17,13 @@ const refillPerSecond = 50;
 const refillWithinMs = 150_000;
 /** Before the others come, so that every replica has put in what it served lately. */
 const headStartMs = 2_000;
-const againMs = 10_000;
+/** After one failure, such as that of a cluster which is not whole yet; twice as long after each further one. */
+const againMs = { first: 1_000, atMost: 10_000 };
 
 /** Sees to it that every active client is in the queue. */
 export class Upkeep {
   #rebuilding = false;
+  #failures = 0;
   #reconciling: Promise<number> | undefined;
 
   constructor(
@@ -60,9 +62,10 @@ export class Upkeep {
         await store.enqueue(this.#spread([...clients.known()]));
         throw error;
       });
+      this.#failures = 0;
     } catch (error) {
       events.fault({ what: 'rebuilding the queue', error });
-      await delay(againMs, undefined, { ref: false });
+      await delay(Math.min(againMs.first * 2 ** this.#failures++, againMs.atMost), undefined, { ref: false });
     } finally {
       this.#rebuilding = false;
     }
