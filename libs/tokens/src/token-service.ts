@@ -27,7 +27,7 @@ import {
 import { type ActiveClients, Upkeep } from './upkeep';
 
 const maxInFlight = 200;
-/** Where so many were due there may be more, and the next tick is too far away: one in a quarter of a second would be 800 a second. */
+/** Where so many were due, and more may be, the next tick is too far away: that alone would be 800 renewals a second. */
 const manyAtOnce = 50;
 
 export interface TokenServiceOptions {
@@ -244,7 +244,7 @@ export class TokenService {
 
   async #claimAndRenew(limit: number): Promise<number> {
     try {
-      const { claims, lost } = await this.#store.claimDue(limit);
+      const { claims, more, lost } = await this.#store.claimDue(limit);
       this.#reader.heardOfStore(true);
       const renewals: Promise<unknown>[] = [];
       for (const claim of claims) {
@@ -252,7 +252,7 @@ export class TokenService {
         if (renewals.length > 0) await immediate();
         renewals.push(this.#renewer.renew(claim));
       }
-      if (renewals.length >= manyAtOnce) this.#goOnAfterHalf(renewals);
+      if (more && renewals.length >= manyAtOnce) this.#goOnAfterHalf(renewals);
       if (lost) void this.#upkeep.rebuild();
       return claims.length;
     } catch (error) {

@@ -42,7 +42,7 @@ export class MemoryTokenStore implements TokenStore {
       ...(entry.inTrouble && { inTrouble: true as const }),
       ...(entry.failures > 0 && { retry: true as const }),
     }));
-    return { claims, lost: !this.#whole };
+    return { claims, more: due.length > limit, lost: !this.#whole };
   }
 
   async markWhole(): Promise<void> {

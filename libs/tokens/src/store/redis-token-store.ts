@@ -110,12 +110,13 @@ export class RedisTokenStore implements TokenStore {
   async claimDue(limit: number): Promise<DueClaims> {
     // A random order of shards, so that no shard starves while a replica has few free slots.
     const first = Math.floor(Math.random() * shardCount);
-    const due: DueClaims = { claims: [], lost: false };
+    const due: DueClaims = { claims: [], more: false, lost: false };
     const claimFrom = async (shard: number, atMost: number): Promise<void> => {
       const keys = shardKeys(shard);
       const args = [keys.prefix, atMost, leaseMs, this.clockShiftMs];
       const [lost, ...flat] = await this.#redis.claimDue(keys.due, keys.trouble, ...args);
       if (Number(lost) === 1) due.lost = true;
+      if (flat.length === 4 * atMost) due.more = true;
       for (let i = 0; i < flat.length; i += 4) {
         const [clientId, generation, lateness, trouble] = flat.slice(i, i + 4).map(String);
         const claim = { clientId: clientId!, generation: generation!, latenessMs: Number(lateness) };

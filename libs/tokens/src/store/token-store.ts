@@ -15,6 +15,8 @@ export interface Claim {
 
 export interface DueClaims {
   claims: Claim[];
+  /** Some part of the queue gave as many as it was asked for: there may be more. */
+  more: boolean;
   /** A part of the queue is gone, or nobody has said yet that it is whole: reconcile now, then `markWhole`. */
   lost: boolean;
 }
