@@ -140,6 +140,20 @@ describe('where every read is audited', () => {
     expect(metrics).toContain('tokenbroker_audited_reads_total{result="written"} 8');
   });
 
+  it('each call through the proxy is told as a read of the token that it was made with', async () => {
+    const before = await sum('?service=shipping');
+    const [broker] = fleet.brokers;
+    const call = (path: string) =>
+      ask(`${broker!.url}/proxy/${path}`, 'GET', undefined, { authorization: `Bearer ${keys.shipping}` });
+    for (let i = 0; i < 3; i++) expect((await call('us/v2/x')).status).toBe(200);
+    expect((await call('eu/v2/x')).status).toBe(404); // it was not granted
+    const etag = (await fleet.token('us', keys.shipping)).headers.get('etag')!;
+    await until(() => sum('?service=shipping'), (reads) => reads >= before + 4); // prettier-ignore
+    expect(await sum('?service=shipping')).toBe(before + 4);
+    const [latest] = (await list('?service=shipping')).items;
+    expect(latest).toMatchObject({ client: 'us', key_id: expect.any(String), generation: etag.slice(1, -1) });
+  });
+
   it('a refused request is no read', async () => {
     const before = await sum('?service=shipping');
     expect((await fleet.token('eu', keys.shipping)).status).toBe(404);

@@ -30,6 +30,8 @@ export interface Call {
   service: string;
   target: Target;
   request: IncomingMessage;
+  /** Hears of each token before it goes out. */
+  used(token: ServableToken): void;
   /** The caller has gone. */
   gone: AbortSignal;
 }
@@ -173,13 +175,14 @@ export class Proxy {
   }
 
   async #send(
-    { request, target }: Call,
+    { request, target, used }: Call,
     { api }: ClientApi,
     token: ServableToken,
     body: RequestBody,
     signal: AbortSignal,
   ): Promise<Attempt> {
     const keepsLength = body.kind === 'stream' && body.sized;
+    used(token);
     const response = await this.#agent.request({
       origin: api.origin,
       path: (api.basePath + target.path || '/') + queryWith(target.query, token.query),
