@@ -262,6 +262,16 @@ describe('TokenService', () => {
     expect(scene.calls).toBe(80);
   });
 
+  it('asks the store no second time where the first brought all that was due', async () => {
+    const ids = Array.from({ length: 150 }, (_, i) => `client-${i}`);
+    await scene.store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    const claimDue = jest.spyOn(scene.store, 'claimDue');
+    expect(await scene.service.renewDue()).toBe(150);
+    await scene.service.drain();
+    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+    expect(claimDue).toHaveBeenCalledTimes(1);
+  });
+
   it('takes no more work once it is stopped', async () => {
     scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
     await scene.service.reconcile();
