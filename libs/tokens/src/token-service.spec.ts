@@ -244,9 +244,6 @@ describe('TokenService', () => {
       scene.store.enqueue(
         Array.from({ length: 40 }, (_, i) => ({ clientId: `client-${from + i}`, secretVersion: 1, dueInMs: ms })),
       );
-    const turns = async (): Promise<void> => {
-      for (let turn = 0; turn < 40; turn++) await new Promise(setImmediate);
-    };
     const replica = scene.newService({ spreadOverMs: 3_600_000 }); // an hour, of which each gets four milliseconds
     await enqueue(0, 0);
     const begun = replica.renewDue();
@@ -258,7 +255,7 @@ describe('TokenService', () => {
     await enqueue(40, 0);
     scene.clock.ms += 1_000;
     void replica.renewDue();
-    await turns();
+    for (let turn = 0; turn < 40; turn++) await new Promise(setImmediate);
     expect(scene.calls).toBe(80);
   });
 
