@@ -31,6 +31,7 @@ function scaleRows(all: ScaleFigures[]): WideRow[] {
     row('broker CPU per renewal', 'ms', (one) => one.brokerCpuMs, { atMost: 1 }),
     row('provider CPU per renewal (the simulator)', 'µs', (one) => one.simulatorCpuUs),
     row('PostgreSQL rows written per renewal', '', (one) => one.rowsWritten, { atMost: 0 }),
+    row('… of hourly sums, whose number does not grow with that of renewals', '', (one) => one.sumsWritten),
     row('PostgreSQL transactions per renewal', '', (one) => one.transactions),
     row('PostgreSQL rows read per renewal', '', (one) => one.rowsRead),
     row('Redis memory per client, its keys', 'bytes', (one) => one.keyBytes, { atMost: 2_048 }),

@@ -100,6 +100,7 @@ export async function measureScale(options: ScaleOptions) {
       keyBytes: bytes.all / clients,
       grownBytes: grownBytes / clients,
       rowsWritten: (databaseAfter.rowsWritten - databaseBefore.rowsWritten) / renewals,
+      sumsWritten: (databaseAfter.sumsWritten - databaseBefore.sumsWritten) / renewals,
       transactions: (databaseAfter.transactions - databaseBefore.transactions) / renewals,
       rowsRead: (databaseAfter.rowsRead - databaseBefore.rowsRead) / renewals,
       brokerIdleMb: idle.brokerMb,

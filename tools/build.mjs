@@ -3,7 +3,7 @@
 // In JavaScript, since nothing is compiled yet when it runs.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -18,11 +18,11 @@ const { resolve } = createRequire(import.meta.url);
 
 const [option] = process.argv.slice(2);
 process.chdir(join(import.meta.dirname, '..'));
-if (option === '--where-possible' && !existsSync('node_modules/@swc/cli')) {
+if (option === '--where-possible' && !existsSync('node_modules/@nestjs/cli')) {
   console.log('Nothing is compiled: the development dependencies are not installed.');
 } else if ([undefined, '--client', '--where-possible'].includes(option)) {
   make('libs/registry/src/generated', ['prisma/schema.prisma', 'prisma.config.ts'], generate);
-  if (option !== '--client') make('dist', [...sources, '.swcrc'], compile);
+  if (option !== '--client') make('dist', [...sources, '.swcrc', 'nest-cli.json'], compile);
 } else {
   console.error(usage);
   process.exitCode = 1;
@@ -42,9 +42,7 @@ function generate() {
 }
 
 function compile() {
-  const folders = sources.filter((folder) => existsSync(folder));
-  run('@swc/cli/bin/swc.js', [...folders, '--out-dir', 'dist', '--ignore', '**/*.spec.ts,**/*.mjs', '--quiet']);
-  for (const file of filesIn('libs').filter(isAsset)) cpSync(file, join('dist', file));
+  run('@nestjs/cli/bin/nest.js', ['build']);
 }
 
 function run(program, args) {
@@ -68,8 +66,4 @@ function filesIn(path) {
     .filter((name) => name !== 'node_modules' && name !== '.made-from' && !name.endsWith('.spec.ts'))
     .sort()
     .flatMap((name) => filesIn(join(path, name)));
-}
-
-function isAsset(file) {
-  return file.endsWith('.lua') || /[/\\]presets[/\\][^/\\]+\.yaml$/.test(file);
 }

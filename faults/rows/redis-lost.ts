@@ -103,8 +103,11 @@ export const lostRows: Row[] = [
       lost(scene, async () => {
         const [node] = scene.cluster.nodes;
         const clients = await clientsOf(scene, node!.port);
-        // With the default of Redis one master that is away stops all, so renewals of all may wait.
-        const whole = scene.inject.begin('a cluster that is not whole', { delaysMs: 15_500, hindersQueue: true });
+        // With the default of Redis one master that is away stops all, so renewals of all may wait; and what the provider
+        // answers meanwhile no node takes, so it is asked again once the lease is over.
+        const whole = scene.inject.begin('a cluster that is not whole', {
+          ...{ extraCalls: 1, delaysMs: 15_500, hindersQueue: true },
+        });
         const gone = scene.inject.begin('kill -9 of one master', {
           ...{ clients, extraCalls: 1, delaysMs: 75_500, breaks: ['quotas'] as const },
         });

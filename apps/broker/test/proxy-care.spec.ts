@@ -37,6 +37,18 @@ describe('a call through the proxy', () => {
     for (const name of ['upgrade', 'http2-settings']) expect(room.received[0]!.headers).not.toHaveProperty(name);
   });
 
+  it.each(['102 Processing', '103 Early Hints\r\nLink: </x>'])(
+    'that is first answered %j is answered by what follows',
+    async (interim) => {
+      room.upstream = (request, { socket }) =>
+        void request.resume().once('end', () => {
+          socket!.write(`HTTP/1.1 ${interim}\r\n\r\n`);
+          setImmediate(() => socket!.end('HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok'));
+        });
+      expect(await room.call('/x', { method: 'POST', body: 'an order' })).toMatchObject({ status: 201, text: 'ok' });
+    },
+  );
+
   it('has its headers passed on byte for byte, both ways', async () => {
     const bytes = Buffer.from('café').toString('latin1');
     room.upstream = (request) =>

@@ -1,39 +1,26 @@
-import { Audit, type Database, openDatabase, postgresAdapter, ReadAudit } from '#registry';
-import { createDatabase, runSql, type TestDatabase } from '../../../test/harness/database';
-import { startWire, type Wire } from '../../../test/harness/wire';
+import { Audit, ReadAudit } from '#registry';
+import { startWire } from '../../../test/harness/wire';
 import { ReadRecorder } from '../src/ops/read-recorder';
+import { cuttableDatabase } from './cuttable-database';
 import { ask, type Fleet, startFleet, until } from './fleet';
 
 const total = (rows: { reads: number }[]) => rows.reduce((sum, { reads }) => sum + reads, 0);
 
 describe('the recorder of reads', () => {
-  let testDatabase: TestDatabase;
-  let wire: Wire;
-  let db: Database;
+  const database = cuttableDatabase();
   let audited: Record<string, number>;
   let now: number;
   const [keyId, clientId] = [crypto.randomUUID(), crypto.randomUUID()];
-  const sql = (text: string) => runSql(testDatabase.url, text);
+  const { sql } = database;
 
-  beforeAll(async () => {
-    testDatabase = await createDatabase();
-    wire = await startWire(testDatabase.url);
-    db = openDatabase(postgresAdapter(wire.url));
-  });
-  afterAll(async () => {
-    await db.$disconnect();
-    await wire.close();
-    await testDatabase.drop();
-  });
   beforeEach(async () => {
     await sql('TRUNCATE token_reads, audit_entries');
     [audited, now] = [{ written: 0, lost: 0 }, 1_000_000_000_000];
   });
-  afterEach(() => wire.mend());
 
-  function recorder(reads: Pick<ReadAudit, 'add'> = new ReadAudit(db)) {
+  function recorder(reads: Pick<ReadAudit, 'add'> = new ReadAudit(database.db)) {
     const metrics = { readsAudited: (result: string, some: number) => void (audited[result]! += some) };
-    const made = new ReadRecorder({ reads, audit: new Audit(db), metrics }, () => now);
+    const made = new ReadRecorder({ reads, audit: new Audit(database.db), metrics }, () => now);
     const note = (more: object = {}) =>
       made.note({ ...{ service: 'checkout', keyId, clientId, client: 'eu', generation: '7', at: now }, ...more });
     return { note, flush: made.flush.bind(made), held: () => made.held };
@@ -67,7 +54,7 @@ describe('the recorder of reads', () => {
 
   it('loses none while the database is away, and counts none twice when its answer is lost', async () => {
     let answers = false;
-    const reads = new ReadAudit(db);
+    const reads = new ReadAudit(database.db);
     const add: ReadAudit['add'] = async (rows) => {
       await reads.add(rows);
       if (!answers) throw new Error('the answer was lost');
@@ -75,12 +62,12 @@ describe('the recorder of reads', () => {
     const { note, flush, held } = recorder({ add });
     note();
     await expect(flush(true)).rejects.toThrow('lost');
-    wire.cut();
+    database.wire.cut();
     for (let i = 0; i < 10; i++, now += 1_000) {
       note();
       await expect(flush(true)).rejects.toThrow(/./);
     }
-    wire.mend();
+    database.wire.mend();
     answers = true;
     await until(async () => flush(true).then(() => true, () => false), Boolean); // prettier-ignore
     expect(held()).toBe(0);
@@ -151,6 +138,20 @@ describe('where every read is audited', () => {
     expect(JSON.stringify(await list())).not.toContain(first.body.access_token);
     const metrics = await fetch(`${fleet.brokers[0]!.url}/metrics`).then((answer) => answer.text());
     expect(metrics).toContain('tokenbroker_audited_reads_total{result="written"} 8');
+  });
+
+  it('each call through the proxy is told as a read of the token that it was made with', async () => {
+    const before = await sum('?service=shipping');
+    const [broker] = fleet.brokers;
+    const call = (path: string) =>
+      ask(`${broker!.url}/proxy/${path}`, 'GET', undefined, { authorization: `Bearer ${keys.shipping}` });
+    for (let i = 0; i < 3; i++) expect((await call('us/v2/x')).status).toBe(200);
+    expect((await call('eu/v2/x')).status).toBe(404); // it was not granted
+    const etag = (await fleet.token('us', keys.shipping)).headers.get('etag')!;
+    await until(() => sum('?service=shipping'), (reads) => reads >= before + 4); // prettier-ignore
+    expect(await sum('?service=shipping')).toBe(before + 4);
+    const [latest] = (await list('?service=shipping')).items;
+    expect(latest).toMatchObject({ client: 'us', key_id: expect.any(String), generation: etag.slice(1, -1) });
   });
 
   it('a refused request is no read', async () => {

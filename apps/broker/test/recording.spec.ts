@@ -1,50 +1,36 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { once } from 'node:events';
-import { type Database, Events, openDatabase, postgresAdapter, RenewalHours } from '#registry';
-import { createDatabase, runSql, type TestDatabase } from '../../../test/harness/database';
-import { startWire, type Wire } from '../../../test/harness/wire';
+import { Events, RenewalHours } from '#registry';
 import { createLogger } from '../src/logger';
 import { BreakerRecorder } from '../src/ops/breaker-recorder';
 import { EventStream } from '../src/ops/event-stream';
 import { HourRecorder } from '../src/ops/hour-recorder';
 import { Problem } from '../src/problem';
+import { cuttableDatabase } from './cuttable-database';
 import { until } from './fleet';
 import { listen } from './listening';
 
-let testDatabase: TestDatabase;
-let wire: Wire;
-let db: Database;
-const sql = (text: string) => runSql(testDatabase.url, text);
+const database = cuttableDatabase();
+const { sql } = database;
 
-beforeAll(async () => {
-  testDatabase = await createDatabase();
-  wire = await startWire(testDatabase.url);
-  db = openDatabase(postgresAdapter(wire.url));
-});
-afterAll(async () => {
-  await db.$disconnect();
-  await wire.close();
-  await testDatabase.drop();
-});
 beforeEach(() => sql('TRUNCATE events, renewal_hours'));
-afterEach(() => wire.mend());
 
 describe('the recorder of hours', () => {
   const renewal = { clientId: 'c', provider: 'acme', generation: '1', runwayMs: 1 };
 
   it('writes one row for many renewals of a kind, and keeps them while the database is away', async () => {
     let now = Date.parse('2026-05-05T10:59:59Z');
-    const recorder = new HourRecorder(new RenewalHours(db), () => now);
+    const recorder = new HourRecorder(new RenewalHours(database.db), () => now);
     for (let i = 1; i <= 500; i++) recorder.renewed({ ...renewal, durationMs: i, latenessMs: 500 - i });
     await recorder.flush();
     recorder.renewed({ ...renewal, durationMs: 1_000 });
-    wire.cut();
+    database.wire.cut();
     await expect(recorder.flush()).rejects.toThrow(/./);
     recorder.renewed({ ...renewal, durationMs: 10 });
     now += 1_000;
     recorder.renewed({ ...renewal, durationMs: 10 });
-    wire.mend();
+    database.wire.mend();
     await until(async () => recorder.flush().then(() => true, () => false), Boolean); // prettier-ignore
     await recorder.flush();
     const rows = await sql(
@@ -60,7 +46,7 @@ describe('the recorder of hours', () => {
   });
 
   it('tells apart what came of each renewal, and why', async () => {
-    const recorder = new HourRecorder(new RenewalHours(db));
+    const recorder = new HourRecorder(new RenewalHours(database.db));
     const event = { ...renewal, durationMs: 1 };
     const failure = { code: 'throttled', message: 'm', at: 0 };
     recorder.renewalFailed({ ...event, failure, nextAttemptInMs: 1 });
@@ -85,13 +71,13 @@ describe('the recorder of hours', () => {
 
 describe('the recorder of breakers', () => {
   it('writes that one has opened, and has closed, not each trial in between, and keeps it while the database is away', async () => {
-    const recorder = new BreakerRecorder(new Events(db));
+    const recorder = new BreakerRecorder(new Events(database.db));
     const change = (state: 'open' | 'half_open' | 'closed') =>
       recorder.breakerChanged({ provider: 'acme', origin: 'https://a.example', state });
     change('open');
-    wire.cut();
+    database.wire.cut();
     await expect(recorder.flush()).rejects.toThrow(/./);
-    wire.mend();
+    database.wire.mend();
     await until(async () => recorder.flush().then(() => true, () => false), Boolean); // prettier-ignore
     for (const state of ['half_open', 'open', 'half_open', 'closed'] as const) {
       change(state);
@@ -113,7 +99,7 @@ describe('the stream of events', () => {
 
   /** Without Fastify: a listener's request, its body, its end. */
   async function serve(limits: ConstructorParameters<typeof EventStream>[2] = {}): Promise<string> {
-    const events = new Events(db);
+    const events = new Events(database.db);
     const list: Events['list'] = async (request) => {
       asked++;
       const page = await events.list(request);
@@ -222,12 +208,12 @@ describe('the stream of events', () => {
     const listener = await listen(url);
     await add(1);
     await listener.hears((heard) => heard.length === 1);
-    wire.cut();
+    database.wire.cut();
     await add(2);
     const beats = () => listener.text().split(':\n\n').length;
     const so = beats();
     await listener.hears(() => beats() > so + 3);
-    wire.mend();
+    database.wire.mend();
     await listener.hears((heard) => heard.length === 3, 20_000);
     expect(listener.heard.map(({ id }) => id)).toEqual(await all());
     listener.leave();
@@ -243,9 +229,9 @@ describe('the stream of events', () => {
 
   it('refuses a listener while the database is away, and has not counted it', async () => {
     const url = await serve({ listeners: 1 });
-    wire.cut();
+    database.wire.cut();
     for (let i = 0; i < 3; i++) expect((await listen(url)).status).toBe(500);
-    wire.mend();
+    database.wire.mend();
     await until(async () => (await listen(url)).status, (status) => status === 200); // prettier-ignore
   });
 

@@ -5,7 +5,7 @@ import type { TokenReader } from './token-reader';
 import type { Upkeep } from './upkeep';
 
 const maxInFlight = 200;
-/** Where so many were due there may be more, and the next tick is too far away: one in a quarter of a second would be 800 a second. */
+/** Where so many were due, and more may be, the next tick is too far away: that alone would be 800 renewals a second. */
 const manyAtOnce = 50;
 /** Of a tick's renewals, so that those of a small one are begun sooner. */
 const longestGapMs = 4;
@@ -48,7 +48,7 @@ export class DueRenewals {
   async #claimAndRenew(limit: number): Promise<number> {
     const { store, renewer, reader, upkeep } = this.parts;
     try {
-      const { claims, lost } = await store.claimDue(limit);
+      const { claims, more, lost } = await store.claimDue(limit);
       reader.heardOfStore(true);
       if (lost) void upkeep.rebuild();
       const renewals: Promise<unknown>[] = [];
@@ -57,7 +57,7 @@ export class DueRenewals {
         if (renewals.length > 0) await pace(renewals.length);
         renewals.push(renewer.renew(claim));
       }
-      if (renewals.length >= manyAtOnce) this.#goOnAfterHalf(renewals);
+      if (more && renewals.length >= manyAtOnce) this.#goOnAfterHalf(renewals);
       return claims.length;
     } catch (error) {
       reader.heardOfStore(false);

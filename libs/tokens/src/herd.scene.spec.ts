@@ -76,3 +76,24 @@ describe('a crowd of clients', () => {
     expect((await scene.service.overview(0)).due).toBe(0);
   }, 60_000);
 });
+
+describe('clients that were renewed late, as after a worker died', () => {
+  /** How soon after the late renewal the next ones are planned, s; a token lives 300. */
+  const nextAfter = async (count: number): Promise<number[]> => {
+    let seed = 1;
+    const scene = new Scene(() => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647);
+    const ids = Array.from({ length: count }, (_, i) => `client-${i}`);
+    for (const clientId of ids) {
+      await scene.store.enqueue([{ clientId, secretVersion: 1, dueInMs: 0 }]);
+      await scene.pass(2); // no crowd, to begin with
+    }
+    scene.clock.ms += 211_000;
+    await scene.pass(1);
+    return (await scene.service.states(ids)).map(({ dueInMs }) => dueInMs! / 1_000);
+  };
+
+  it('are renewed when it is time again where they are a handful, and spread where they are many', async () => {
+    expect(Math.min(...(await nextAfter(9)))).toBeGreaterThanOrEqual(180);
+    expect(Math.min(...(await nextAfter(40)))).toBeLessThan(100);
+  });
+});

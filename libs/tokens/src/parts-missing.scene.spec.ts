@@ -209,6 +209,20 @@ describe('a queue that was lost', () => {
     expect(await scene.service.overview(0)).toMatchObject({ depth: 500, due: 0 });
   });
 
+  it('gets back its clients within seconds of a first try that failed, as while a cluster is not whole yet', async () => {
+    const scene = new Scene();
+    scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
+    const { enqueue } = scene.store;
+    scene.store.enqueue = () => Promise.reject(new Error('the cluster is down'));
+    await scene.service.renewDue();
+    await until(async () => scene.heard.includes('fault: rebuilding the queue'));
+    scene.store.enqueue = enqueue;
+    await until(async () => {
+      await scene.service.renewDue();
+      return (await scene.service.overview(0)).depth === 1;
+    });
+  });
+
   it('gets back all clients that this process knows of while the database is away', async () => {
     const scene = new Scene();
     scene.active = Array.from({ length: 50 }, (_, i) => ({ id: `client-${i}`, version: 1, secretVersion: 1 }));

@@ -47,8 +47,6 @@ const maxEntries = 200_000;
 interface Entry {
   client: RenewableClient;
   confirmedAt: number;
-  /** The token store has heard of this version of its secret. */
-  told?: boolean;
 }
 
 /** Clients, still sealed, in memory: so that renewals need no database, and go on while it is away. */
@@ -93,19 +91,6 @@ export class RenewableClients {
       entry.confirmedAt = confirmedAt;
       return [];
     });
-  }
-
-  /** Of these the token store has to hear, since it may not know the version of their secret. */
-  untold<T extends { id: string }>(clients: T[]): T[] {
-    return clients.filter(({ id }) => !this.#cache.peek(id)?.told);
-  }
-
-  /** The token store has heard of these. */
-  told(clients: { id: string; secretVersion: number }[]): void {
-    for (const { id, secretVersion } of clients) {
-      const entry = this.#cache.peek(id);
-      if (entry?.client.secretVersion === secretVersion) entry.told = true;
-    }
   }
 
   /** Loads clients and remembers them, but for those that were changed meanwhile: they may have been read before. */

@@ -17,15 +17,13 @@ const refillPerSecond = 50;
 const refillWithinMs = 150_000;
 /** Before the others come, so that every replica has put in what it served lately. */
 const headStartMs = 2_000;
-const againMs = 10_000;
-/** Of very many clients each is told to the store anew every tenth time only: what it has lost but for that waits a little. */
-const tellAgainEvery = 10;
-const many = 10_000;
+/** After one failure, such as that of a cluster which is not whole yet; twice as long after each further one. */
+const againMs = { first: 1_000, atMost: 10_000 };
 
 /** Sees to it that every active client is in the queue. */
 export class Upkeep {
   #rebuilding = false;
-  #reconciled = 0;
+  #failures = 0;
   #reconciling: Promise<number> | undefined;
 
   constructor(
@@ -64,9 +62,10 @@ export class Upkeep {
         await store.enqueue(this.#spread([...clients.known()]));
         throw error;
       });
+      this.#failures = 0;
     } catch (error) {
       events.fault({ what: 'rebuilding the queue', error });
-      await delay(againMs, undefined, { ref: false });
+      await delay(Math.min(againMs.first * 2 ** this.#failures++, againMs.atMost), undefined, { ref: false });
     } finally {
       this.#rebuilding = false;
     }
@@ -76,34 +75,19 @@ export class Upkeep {
     const { store, clients, active, loadClients } = this.parts;
     const total = await active.count();
     let missing = 0;
-    let pages = this.#reconciled++;
     let failed: { error: unknown } | undefined;
     for await (const page of active.pages()) {
       // Before they can be claimed: a queue that was empty does not have each looked up by itself.
       const unknown = clients.confirm(page);
       if (unknown.length > 0) await clients.take(() => loadClients(unknown));
       // Where a part of the store is away, the others get theirs all the same.
-      const all = total <= many || pages++ % tellAgainEvery === 0;
-      missing += await this.#enqueue(page, total, all).catch((error: unknown) => {
+      missing += await store.enqueue(this.#spread(page, total)).catch((error: unknown) => {
         failed = { error };
         return 0;
       });
     }
     if (failed) throw failed.error;
     await store.markWhole();
-    return missing;
-  }
-
-  /** Where some are missing, the store has lost more than these, and hears of all. */
-  async #enqueue(page: { id: string; secretVersion: number }[], total: number, all: boolean): Promise<number> {
-    const { store, clients } = this.parts;
-    const untold = all ? page : clients.untold(page);
-    if (untold.length < page.length) {
-      const missing = await store.missing(page.map(({ id }) => id));
-      if (missing > 0) return this.#enqueue(page, total, true);
-    }
-    const missing = await store.enqueue(this.#spread(untold, total));
-    clients.told(untold);
     return missing;
   }
 

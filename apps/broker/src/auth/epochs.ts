@@ -5,6 +5,14 @@ import type { AccessEpoch } from '#registry';
 export const holdsMs = 1_000;
 /** A database that hangs must not hold up a caller who was known a moment ago. */
 export const patienceMs = 250;
+/**
+ * A question that is not answered by then may have gone out on a connection that is dead and does not say so. It is put
+ * again, on others, as often as it is anyway; the first answer counts, since the database may only be slow.
+ */
+const doubtfulAfterMs = 1_000;
+const againMs = 250;
+/** Half of the connections that there may be. */
+const atMostAtOnce = 5;
 /** However many ask for news, the database is asked this seldom. */
 const newsEveryMs = 50;
 
@@ -72,7 +80,7 @@ export class Epochs {
     this.#polledAt = asOf;
     const late = setTimeout(() => (this.#silent = true), patienceMs);
     try {
-      const epoch = await this.read();
+      const epoch = await this.#question(doubtfulAfterMs);
       if (this.#now && this.#now.epoch.missing !== epoch.missing) this.#before = this.#now;
       this.#now = { epoch, asOf };
       this.#silent = false;
@@ -82,5 +90,15 @@ export class Epochs {
     } finally {
       clearTimeout(late);
     }
+  }
+
+  async #question(waitMs: number, atMost = atMostAtOnce): Promise<AccessEpoch> {
+    const answer = this.read();
+    if (atMost === 1) return answer;
+    const answered = answer.then(() => true);
+    if (await Promise.race([answered, delay(waitMs, false, { ref: false })])) return answer;
+    return Promise.any([answer, this.#question(againMs, atMost - 1)]).catch(({ errors }: AggregateError) => {
+      throw errors[0];
+    });
   }
 }

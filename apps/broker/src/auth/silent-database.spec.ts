@@ -91,6 +91,23 @@ describe('the authenticator, while the database is silent,', () => {
     expect(await identify()).toBeNull();
   });
 
+  it('puts its question again where no answer comes, as on a connection that is dead and does not say so', async () => {
+    await identify();
+    await authenticator.refresh();
+    access.stored.set(prefix, { ...access.stored.get(prefix)!, revokedAt: new Date() });
+    access.change();
+    let questions = 0;
+    access.answer = (value) => (++questions === 1 ? hangs() : Promise.resolve(value));
+    await authenticator.refresh();
+    now += 2_000;
+    expect(await identify()).toBeNull();
+    access.answer = () => (questions++, hangs());
+    questions = 0;
+    void authenticator.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(questions).toBe(5); // and no more, were it silent for ever
+  });
+
   it('goes by what it heard meanwhile, where its own question is not answered', async () => {
     await identify();
     await authenticator.refresh();

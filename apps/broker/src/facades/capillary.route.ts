@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ProviderDefinition } from '#providers';
 import type { ServableToken } from '#tokens';
 import { credentialsOf } from '../auth/authenticator';
+import { isJwt } from '../auth/jwt/jwt-door';
 import { Problem } from '../problem';
 import { withKey } from './client-authentication';
 import { type FacadeParts, identifyService, readToken } from './service-caller';
@@ -82,7 +83,7 @@ function refusal(why?: string): CapillaryError {
 function credentials(body: unknown): { service: string; client: string | undefined; secret: string } {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw malformed();
   const { key, secret } = body as { key?: unknown; secret?: unknown };
-  if (typeof key !== 'string' || typeof secret !== 'string') throw refusal();
+  if (typeof key !== 'string' || typeof secret !== 'string' || isJwt(secret)) throw refusal();
   const slash = key.indexOf('/');
   return slash === -1
     ? { service: key, client: undefined, secret }

@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { type Credentials, credentialsOf } from '../auth/authenticator';
+import { isJwt } from '../auth/jwt/jwt-door';
 import type { Form } from './form';
 import { OAuthError } from './oauth-error';
+
+const wherePutJwt = 'A JWT goes into subject_token, with the grant type of RFC 8693.';
 
 /** How a token request says which service it comes from, and proves it. */
 export interface ClientAuthentication {
@@ -31,17 +34,14 @@ export function clientAuthentication(request: IncomingMessage, form: Form): Clie
   const headers = request.headersDistinct['authorization'] ?? [];
   if (headers.length > 1) throw new OAuthError('invalid_request', 'There is more than one Authorization header.');
   if (form.has('client_assertion') || form.has('client_assertion_type')) {
-    throw new OAuthError(
-      'invalid_request',
-      'Client assertions are not taken. A JWT goes into subject_token, with the grant type of RFC 8693.',
-    );
+    throw new OAuthError('invalid_request', `Client assertions are not taken. ${wherePutJwt}`);
   }
   const [header] = headers;
   if (header === undefined) {
     if (posted !== undefined && claimed === undefined) throw invalidClient();
     const given = credentialsOf(request);
     if (posted === undefined) return { claimed, credentials: given };
-    return { claimed, secret: posted, credentials: withKey(given, posted) };
+    return { claimed, secret: posted, credentials: withSecret(given, posted) };
   }
   const { id, secret } = basic(header);
   if (posted !== undefined) {
@@ -50,7 +50,13 @@ export function clientAuthentication(request: IncomingMessage, form: Form): Clie
   if (claimed !== undefined && claimed !== id) {
     throw new OAuthError('invalid_request', 'client_id is another one than in the Authorization header.');
   }
-  return { claimed: id, secret, credentials: withKey(credentialsOf(request), secret) };
+  return { claimed: id, secret, credentials: withSecret(credentialsOf(request), secret) };
+}
+
+/** A secret is a key. The authenticator would take a JWT as well, which has its own way in. */
+function withSecret(given: Credentials, secret: string): Credentials {
+  if (!isJwt(secret)) return withKey(given, secret);
+  throw new OAuthError('invalid_client', `client_secret must be a key of the service. ${wherePutJwt}`);
 }
 
 /** The same, as the authenticator takes it from everyone. Spaces before a key would be part of the header, and forgiven. */

@@ -4,6 +4,7 @@ import { TokenUnavailable } from '#tokens';
 import type { Caller, Credentials } from '../auth/authenticator';
 import { Problem } from '../problem';
 import { TokenAnswers, type TokenRead } from '../tokens/token-answer';
+import { registerCapillaryRoute } from './capillary.route';
 import { registerOAuthRoute } from './oauth.route';
 
 const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
@@ -26,7 +27,14 @@ describe('token exchange', () => {
   let server: FastifyInstance;
   let url: string;
   const reads: TokenRead[] = [];
-  const token = { clientId: 'id-of-eu', generation: '7', accessToken: 'T', tokenType: 'Bearer', scope: 'a b' };
+  const token = {
+    clientId: 'id-of-eu',
+    generation: '7',
+    accessToken: 'T',
+    tokenType: 'Bearer',
+    scope: 'a b',
+    headers: {} as Record<string, string>,
+  };
   let get: () => Promise<ServableToken>;
   beforeAll(async () => {
     server = fastify();
@@ -36,11 +44,9 @@ describe('token exchange', () => {
       metrics: { served: () => undefined } as never,
       reads: { note: (read) => reads.push(read) },
     });
-    registerOAuthRoute(server, {
-      authenticator: { identify },
-      answers,
-      onlyClient: { of: async () => ({ client: 'eu' }) },
-    });
+    const parts = { authenticator: { identify }, answers, onlyClient: { of: async () => ({ client: 'eu' }) } };
+    registerOAuthRoute(server, parts);
+    registerCapillaryRoute(server, parts);
     url = await server.listen({ host: '127.0.0.1', port: 0 });
   });
   afterAll(() => server.close());
@@ -106,6 +112,27 @@ describe('token exchange', () => {
     const read = reads.length;
     expect(await exchange(body)).toMatchObject({ status, body: { error } });
     expect(reads.length).toBe(read);
+  });
+
+  it('is the one way for a JWT: as a secret it is refused, wherever a secret is shown', async () => {
+    const grant = { grant_type: 'client_credentials', client_id: 'pos' };
+    const as = (secret: string) => exchange({ ...grant, client_secret: secret });
+    const basic = (secret: string) => {
+      return exchange(grant, { authorization: `Basic ${Buffer.from(`pos:${secret}`).toString('base64')}` });
+    };
+    const capillary = async (secret: string) => {
+      const body = JSON.stringify({ key: 'pos/eu', secret });
+      const headers = { 'content-type': 'application/json' };
+      const { status } = await fetch(`${url}/v3/oauth/token/generate`, { method: 'POST', headers, body });
+      return { status };
+    };
+    for (const show of [as, basic]) {
+      expect((await show('key-of-pos')).status).toBe(200);
+      expect(await show(jwt('pos'))).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+    }
+    token.headers['x-cap-api-oauth-token'] = 'T';
+    expect((await capillary('key-of-pos')).status).toBe(200);
+    expect((await capillary(jwt('pos'))).status).toBe(401);
   });
 
   it('passes on when to come back, whoever says so', async () => {

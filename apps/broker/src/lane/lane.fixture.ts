@@ -43,7 +43,7 @@ export class TwoDoors {
   calls = 0;
   /** Requests that wait for the next token, and how many may. */
   waiting = 0;
-  readonly places = 3;
+  readonly places = 8;
   /** Whether the process is about to end. */
   ending = false;
   /** Connections that the lane did not keep. */
@@ -156,7 +156,7 @@ export class TwoDoors {
     const client = this.clients.get(name);
     const principal =
       kind === 'service'
-        ? { kind, keyId: key, name: 'reader' }
+        ? { kind, keyId: key, name: key === 'good' ? 'reader' : key }
         : { kind, keyId: key, name: 'boss', role: 'admin' as const };
     const caller: Caller = { principal, ...(client && { client }) };
     this.#callers.set(`${key} ${name}`, caller);

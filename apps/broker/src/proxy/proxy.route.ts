@@ -6,7 +6,7 @@ import { credentialsOf } from '../auth/authenticator';
 import { Problem } from '../problem';
 import { sendProblem } from '../problem.filter';
 import type { TokenAnswers } from '../tokens/token-answer';
-import type { Proxy, ProxyAnswer } from './proxy';
+import type { Call, Proxy, ProxyAnswer } from './proxy';
 import { targetOf } from './target';
 
 const nothing = Buffer.alloc(0);
@@ -44,14 +44,16 @@ export function registerProxyRoute(
     reply.raw.once('close', () => gone.abort());
     // Paths name customers, and the log is not the place for them.
     request.params = { name };
-    const { clientId, service } = await answers.admit({ credentials: credentialsOf(request.raw), name });
+    const admitted = await answers.admit({ credentials: credentialsOf(request.raw), name });
+    const { clientId, service } = admitted;
     request.principal = service;
     refuseWhatIsNoCall(request);
-    const call = {
+    const call: Call = {
       clientId,
       service: service.name,
       request: request.raw,
       target: targetOf(request.raw.url!),
+      used: (token) => answers.used(admitted, token),
       gone: gone.signal,
     };
     const answer = await proxy.forward(call);

@@ -4,11 +4,11 @@ import type { Dispatcher } from 'undici';
 import { createApiAgent, isDeadBy, isDeadWith } from '#providers';
 import type { ServableToken, TokenService } from '#tokens';
 import type { Metrics } from '../ops/metrics';
+import { Places } from '../places';
 import { Problem } from '../problem';
 import { isWorthReading, lookInto } from './answer-body';
 import { type ClientApi, ClientApis } from './client-api';
 import { joined, type RawHeaders, requestHeaders, responseHeaders } from './headers';
-import { Places } from './places';
 import { type RequestBody, requestBody } from './request-body';
 import { queryWith, type Target } from './target';
 import { upstreamProblem } from './upstream-problem';
@@ -30,6 +30,8 @@ export interface Call {
   service: string;
   target: Target;
   request: IncomingMessage;
+  /** Hears of each token before it goes out. */
+  used(token: ServableToken): void;
   /** The caller has gone. */
   gone: AbortSignal;
 }
@@ -72,7 +74,7 @@ export class Proxy {
     const { tokens, allowedOrigins, settings } = parts;
     this.#tokens = tokens;
     this.#apis = new ClientApis(tokens, { allowedOrigins });
-    this.#places = new Places(settings.maxRequests);
+    this.#places = new Places(settings.maxRequests, busy);
     const bodyMs = settings.timeoutMs;
     this.#agent = createApiAgent({
       allowedOrigins,
@@ -173,13 +175,14 @@ export class Proxy {
   }
 
   async #send(
-    { request, target }: Call,
+    { request, target, used }: Call,
     { api }: ClientApi,
     token: ServableToken,
     body: RequestBody,
     signal: AbortSignal,
   ): Promise<Attempt> {
     const keepsLength = body.kind === 'stream' && body.sized;
+    used(token);
     const response = await this.#agent.request({
       origin: api.origin,
       path: (api.basePath + target.path || '/') + queryWith(target.query, token.query),
@@ -198,4 +201,11 @@ export class Proxy {
     const { text, all } = await lookInto(response.body, head.headers['content-encoding']);
     return { ...attempt, all, isDead: text !== undefined && isDeadWith(api, head, text) };
   }
+}
+
+function busy(to: 'all' | 'one'): Problem {
+  const detail = to === 'all' ? 'in this replica' : 'for this client';
+  return new Problem('proxy_busy', `There are too many calls under way ${detail}.`, {
+    headers: { 'retry-after': '1' },
+  });
 }

@@ -13,19 +13,19 @@ describe('GET /v1/clients/{name}/token?wait=', () => {
   const ask = async (
     query: string,
     etag?: string,
-    { name = 'eu', signal }: { name?: string; signal?: AbortSignal } = {},
+    { name = 'eu', key = 'good', signal }: { name?: string; key?: string; signal?: AbortSignal } = {},
   ) => {
     const response = await fetch(`http://127.0.0.1:${doors.lanePort}/v1/clients/${name}/token${query}`, {
-      headers: { authorization: 'Bearer good', ...(etag && { 'if-none-match': etag }) },
+      headers: { authorization: `Bearer ${key}`, ...(etag && { 'if-none-match': etag }) },
       ...(signal && { signal }),
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : text };
   };
   /** Asks with what is current, and comes back once it waits. */
-  const wait = async (generation: string, seconds = 30, signal?: AbortSignal) => {
+  const wait = async (generation: string, by: { key?: string; signal?: AbortSignal } = {}) => {
     const before = doors.waiting;
-    const answer = ask(`?wait=${seconds}`, `"${generation}"`, { ...(signal && { signal }) });
+    const answer = ask('?wait=30', `"${generation}"`, by);
     answer.catch(() => undefined);
     while (doors.waiting === before) await delay(5);
     return { answer };
@@ -102,15 +102,23 @@ describe('GET /v1/clients/{name}/token?wait=', () => {
     expect(doors.waiting).toBe(0);
   });
 
-  it('has room for so many, says so to the next one, and gives back the place of who leaves', async () => {
+  it('has room for so many, a quarter of it for each service, says so to the next one, and gives a place back', async () => {
     const generation = await open();
+    const services = ['good', 'other', 'third', 'fourth', 'late'];
+    for (const key of services.slice(1)) doors.change(key, 'service');
+    const refusedTo = async (key: string) => {
+      const { status, headers, body } = await ask('?wait=30', `"${generation}"`, { key });
+      expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'too_many_waiting', '1']);
+      return body.detail;
+    };
     const leaving = new AbortController();
-    for (let i = 0; i < doors.places - 1; i++) void (await wait(generation)).answer;
-    await wait(generation, 30, leaving.signal);
-    const refused = await ask('?wait=30', `"${generation}"`);
-    expect(refused).toMatchObject({ status: 503, body: { code: 'too_many_waiting', hint: expect.any(String) } });
-    expect(refused.headers.get('retry-after')).toBe('1');
+    await wait(generation, { signal: leaving.signal });
+    await wait(generation);
+    expect(await refusedTo('good')).toContain('of this service');
     expect(await ask('', `"${generation}"`)).toMatchObject({ status: 304 });
+    for (const key of services.slice(1, 4)) for (let i = 0; i < 2; i++) await wait(generation, { key });
+    expect(doors.waiting).toBe(doors.places);
+    expect(await refusedTo('late')).not.toContain('of this service');
     leaving.abort();
     while (doors.waiting === doors.places) await delay(5);
     await wait(generation);

@@ -1,4 +1,5 @@
 import { type ServableToken, TokenUnavailable } from '#tokens';
+import { Places } from '../places';
 import { invalid, Problem } from '../problem';
 import { type Admitted, matches, type TokenAnswers, type TokenQuestion } from './token-answer';
 
@@ -21,12 +22,15 @@ export interface Waiting {
 /** Holds requests that would be answered "not modified" until there is a next token. */
 export class LongPoll {
   readonly #wakers = new Set<() => void>();
+  readonly #places: Places;
   #ending = false;
 
   constructor(
     private readonly answers: TokenAnswers,
-    private readonly max = maxWaiting,
-  ) {}
+    max = maxWaiting,
+  ) {
+    this.#places = new Places(max, full);
+  }
 
   /** The process ends: nobody waits any longer. */
   get ending(): boolean {
@@ -47,11 +51,7 @@ export class LongPoll {
     { question, ifNoneMatch, seconds, onGone }: Waiting,
     first: { admitted: Admitted; token: ServableToken },
   ): Promise<{ admitted: Admitted; token: ServableToken }> {
-    if (this.#wakers.size >= this.max) {
-      throw new Problem('too_many_waiting', `${this.max} requests wait here already.`, {
-        headers: { 'retry-after': '1' },
-      });
-    }
+    const free = this.#places.take(first.admitted.service.name);
     const endsAt = performance.now() + seconds * 1_000;
     let { admitted, token } = first;
     let gone = false;
@@ -62,7 +62,8 @@ export class LongPoll {
       gone = true;
       wake();
     });
-    this.#enter(wake);
+    this.#wakers.add(wake);
+    this.answers.waiting(this.#places.taken);
     try {
       for (;;) {
         const leftMs = endsAt - performance.now();
@@ -86,7 +87,9 @@ export class LongPoll {
         }
       }
     } finally {
-      this.#leave(wake);
+      this.#wakers.delete(wake);
+      free();
+      this.answers.waiting(this.#places.taken);
     }
   }
 
@@ -102,16 +105,13 @@ export class LongPoll {
       throw error;
     }
   }
+}
 
-  #enter(wake: () => void): void {
-    this.#wakers.add(wake);
-    this.answers.waiting(this.#wakers.size);
-  }
-
-  #leave(wake: () => void): void {
-    this.#wakers.delete(wake);
-    this.answers.waiting(this.#wakers.size);
-  }
+function full(to: 'all' | 'one'): Problem {
+  const whose = to === 'all' ? 'requests' : 'requests of this service';
+  return new Problem('too_many_waiting', `As many ${whose} as may wait here already do.`, {
+    headers: { 'retry-after': '1' },
+  });
 }
 
 /** Whole seconds; 0 where nothing is said. @throws Problem */

@@ -9,7 +9,7 @@ import { type Permitted, permitted } from './permitted';
 /** A day: nothing that lives longer needs asking for so much. */
 const maxMinTtlSeconds = 86_400;
 
-/** One token handed out, or confirmed with 304. */
+/** One token handed out, confirmed with 304, or sent with a call through the proxy. */
 export interface TokenRead {
   service: string;
   /** Absent where the service showed no key of ours. */
@@ -110,8 +110,13 @@ export class TokenAnswers {
   }
 
   /** It goes out, or is confirmed. */
-  served({ service, clientId, name }: Admitted, token: ServableToken, how: 'hit' | 'miss' | 'not_modified'): void {
+  served(admitted: Admitted, token: ServableToken, how: 'hit' | 'miss' | 'not_modified'): void {
     this.#metrics.served(how);
+    this.used(admitted, token);
+  }
+
+  /** It goes out on behalf of the service: to it, or with a call of its to the API. */
+  used({ service, clientId, name }: Admitted, token: ServableToken): void {
     const { keyId, name: serviceName } = service;
     const { generation } = token;
     this.#reads?.note({ service: serviceName, keyId, clientId, client: name, generation, at: Date.now() });

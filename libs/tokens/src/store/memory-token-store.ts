@@ -42,7 +42,7 @@ export class MemoryTokenStore implements TokenStore {
       ...(entry.inTrouble && { inTrouble: true as const }),
       ...(entry.failures > 0 && { retry: true as const }),
     }));
-    return { claims, lost: !this.#whole };
+    return { claims, more: due.length > limit, lost: !this.#whole };
   }
 
   async markWhole(): Promise<void> {
@@ -202,10 +202,6 @@ export class MemoryTokenStore implements TokenStore {
       entry.minimumVersion = Math.max(entry.minimumVersion, secretVersion);
     }
     return missing;
-  }
-
-  async missing(clientIds: string[]): Promise<number> {
-    return clientIds.filter((id) => !this.#entries.has(id)).length;
   }
 
   async change(clientId: string, secretVersion: number, dueInMs = 0): Promise<void> {

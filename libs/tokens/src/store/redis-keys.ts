@@ -26,6 +26,11 @@ export interface ShardKeys {
   until: string;
   /** The last generation that was given out. */
   generation: string;
+  /**
+   * HASH client -> a secret version that its own hash has, or a higher one: what many clients have is looked up here at once.
+   * 0.1.0 neither reads nor writes it.
+   */
+  known: string;
 }
 
 /**
@@ -69,6 +74,10 @@ export class ClientKeys {
   get generation(): string {
     return this.#shard.generation;
   }
+
+  get known(): string {
+    return this.#shard.known;
+  }
 }
 
 export function clientKeys(clientId: string): ClientKeys {
@@ -92,6 +101,7 @@ const shards = Array.from({ length: shardCount }, (_, shard): ShardKeys => {
     epoch: `${shardPrefix}epoch`,
     until: `${shardPrefix}until`,
     generation: `${shardPrefix}generation`,
+    known: `${shardPrefix}known`,
   };
 });
 
@@ -102,12 +112,12 @@ export function permitsKey(bucket: string): string {
 
 /** What belongs to clients, by the shard that they are in. */
 export function byShard<T>(all: T[], clientIdOf: (one: T) => string): Map<number, T[]> {
-  const shards = new Map<number, T[]>();
+  const found = new Map<number, T[]>();
   for (const one of all) {
     const shard = shardOf(clientIdOf(one));
-    const ofShard = shards.get(shard);
+    const ofShard = found.get(shard);
     if (ofShard) ofShard.push(one);
-    else shards.set(shard, [one]);
+    else found.set(shard, [one]);
   }
-  return shards;
+  return found;
 }

@@ -39,6 +39,15 @@ describe('what Redis loses', () => {
   const claimOf = (id: string, seen?: string): Promise<Claim> =>
     claimedOf({ store, advance: (ms) => (store.clockShiftMs += ms) }, id, seen);
 
+  /** What scripts run while this is done, and how often. */
+  const commandsOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+    await redis.config('RESETSTAT');
+    await work();
+    const stats = await redis.info('commandstats');
+    const run = [...stats.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, calls]) => `${name} ${calls}`);
+    return run.filter((entry) => !/^(evalsha|config|info)/.test(entry)).sort();
+  };
+
   it('of the queue is noticed: all of it, or one shard', async () => {
     expect(await lost()).toBe(true);
     await store.markWhole();
@@ -113,18 +122,34 @@ describe('what Redis loses', () => {
     const { token: none } = await store.read(id);
     await store.commit(await claimOf(id, none?.generation), token(Date.now()));
     const claim = await claimOf(id, (await store.read(id)).token!.generation);
-    await redis.config('RESETSTAT');
-    await store.commit(claim, token(Date.now(), { runwayMs: 400_000 }));
-    const stats = await redis.info('commandstats');
-    const inner = [...stats.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, calls]) => `${name} ${calls}`);
-    expect(inner.filter((entry) => !/^(evalsha|config|info)/.test(entry)).sort()).toEqual([
-      'hmget 1',
-      'hset 1',
-      'publish 1',
-      'set 1',
-      'time 1',
-      'zadd 1',
-    ]);
+    const commit = () => store.commit(claim, token(Date.now(), { runwayMs: 400_000 }));
+    expect(await commandsOf(commit)).toEqual(['hmget 1', 'hset 1', 'publish 1', 'set 1', 'time 1', 'zadd 1']);
+  });
+
+  it('is looked for with three commands for all clients of a shard, while none is missing and no secret is new', async () => {
+    const again = () => store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    expect(await commandsOf(again)).toEqual(['hmget 16', 'time 16', 'zmscore 16']);
+  });
+
+  it('of a change is made good by the next reconciling, and so is what 0.1.0 removed', async () => {
+    const id = ids[0]!;
+    const { client, known } = clientKeys(id);
+    const before = await Promise.all([client, known].map((key) => redis.dumpBuffer(key)));
+    const enqueue = (secretVersion: number) => store.enqueue([{ clientId: id, secretVersion, dueInMs: 60_000 }]);
+    const versions = async () => [await redis.hget(client, 'm'), await redis.hget(known, id)];
+    await store.change(id, 2, 60_000);
+    await enqueue(2);
+    expect(await versions()).toEqual(['2', '2']);
+    // A failover goes back to a moment before both.
+    for (const [i, key] of [client, known].entries()) await redis.restore(key, 0, before[i]!, 'REPLACE');
+    expect(await enqueue(2)).toBe(0);
+    expect(await versions()).toEqual(['2', '2']);
+    expect((await store.read(id)).dueInMs).toBeLessThanOrEqual(0);
+    await redis.multi().zrem(clientKeys(id).due, id).del(client).exec();
+    expect(await enqueue(2)).toBe(1);
+    expect(await versions()).toEqual(['2', '2']);
+    await store.remove(id);
+    expect(await versions()).toEqual([null, null]);
   });
 
   it('a client whose history is full is still small: its hash is compact', async () => {

@@ -45,9 +45,9 @@ const scripts = {
   commit: 4,
   postpone: 4,
   read: 3,
-  enqueue: 1,
+  enqueue: 2,
   change: 3,
-  remove: 5,
+  remove: 6,
   takePermits: 1,
 } as const;
 
@@ -114,12 +114,13 @@ export class RedisTokenStore implements TokenStore {
   async claimDue(limit: number): Promise<DueClaims> {
     // A random order of shards, so that no shard starves while a replica has few free slots.
     const first = Math.floor(Math.random() * shardCount);
-    const due: DueClaims = { claims: [], lost: false };
+    const due: DueClaims = { claims: [], more: false, lost: false };
     const claimFrom = async (shard: number, atMost: number): Promise<void> => {
       const keys = shardKeys(shard);
       const args = [keys.prefix, atMost, leaseMs, this.clockShiftMs];
       const [lost, ...flat] = await this.#redis.claimDue(keys.due, keys.trouble, ...args);
       if (Number(lost) === 1) due.lost = true;
+      if (flat.length === 4 * atMost) due.more = true;
       for (let i = 0; i < flat.length; i += 4) {
         const [clientId, generation, lateness, trouble] = flat.slice(i, i + 4).map(String);
         const claim = { clientId: clientId!, generation: generation!, latenessMs: Number(lateness) };
@@ -225,10 +226,13 @@ export class RedisTokenStore implements TokenStore {
   async enqueue(entries: QueueEntry[]): Promise<number> {
     let missing = 0;
     const put = async ([shard, ofShard]: [number, QueueEntry[]]): Promise<void> => {
-      const keys = shardKeys(shard);
+      const { due, known, prefix } = shardKeys(shard);
       for (let i = 0; i < ofShard.length; i += 500) {
-        const args = ofShard.slice(i, i + 500).flatMap((e) => [e.clientId, e.secretVersion, Math.ceil(e.dueInMs)]);
-        missing += Number(await this.#redis.enqueue(keys.due, keys.prefix, this.clockShiftMs, ...args));
+        const some = ofShard.slice(i, i + 500);
+        const args = [...some.map((e) => e.clientId), ...some.map((e) => e.secretVersion)];
+        args.push(...some.map((e) => Math.ceil(e.dueInMs)));
+        const absent = await this.#redis.enqueue(due, known, prefix, this.clockShiftMs, ...args);
+        missing += Number(absent); // not in one with the waiting: other shards add theirs meanwhile
       }
     };
     // A part of a cluster may be away: the others get theirs all the same.
@@ -239,23 +243,15 @@ export class RedisTokenStore implements TokenStore {
     return missing;
   }
 
-  async missing(clientIds: string[]): Promise<number> {
-    const absent = async ([shard, ids]: [number, string[]]): Promise<number> => {
-      const scores = await this.#redis.zmscore(shardKeys(shard).due, ids);
-      return scores.filter((score) => score === null).length;
-    };
-    const counts = await Promise.all([...byShard(clientIds, (id) => id)].map(absent));
-    return counts.reduce((sum, count) => sum + count, 0);
-  }
-
   async change(clientId: string, secretVersion: number, dueInMs = 0): Promise<void> {
     const { due, client, trouble } = clientKeys(clientId);
     await this.#redis.change(due, client, trouble, clientId, secretVersion, channel, dueInMs, this.clockShiftMs);
   }
 
   async remove(clientId: string, claim?: Claim): Promise<void> {
-    const { due, client, trouble, token, failed } = clientKeys(clientId);
-    await this.#redis.remove(due, client, trouble, token, failed, clientId, claim?.generation ?? '', channel);
+    const { due, client, trouble, token, failed, known } = clientKeys(clientId);
+    const args = [clientId, claim?.generation ?? '', channel];
+    await this.#redis.remove(due, client, trouble, token, failed, known, ...args);
   }
 
   async overview(next: number): Promise<Overview> {

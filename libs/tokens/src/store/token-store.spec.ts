@@ -247,13 +247,15 @@ describe.each(stores.concat([['a Redis Cluster', clusterBench]]))('the token sto
 
   it('claims no more clients than asked for, and all of them in the end', async () => {
     const ids = Array.from({ length: 100 }, () => randomUUID());
-    await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
-    const few = (await store.claimDue(3)).claims;
+    expect(await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })))).toBe(100);
+    const { claims: few, more } = await store.claimDue(3);
+    expect(more).toBe(true);
     expect(few.length).toBeGreaterThan(0);
     expect(few.length).toBeLessThanOrEqual(3);
     let all = few.length;
     for (let round = 0; round < 50 && all < 100; round++) all += (await store.claimDue(64)).claims.length;
     expect(all).toBe(100);
+    expect((await store.claimDue(64)).more).toBe(false);
     await Promise.all(ids.map((clientId) => store.remove(clientId)));
   });
 });

@@ -15,6 +15,8 @@ export interface Claim {
 
 export interface DueClaims {
   claims: Claim[];
+  /** Some part of the queue gave as many as it was asked for: there may be more. */
+  more: boolean;
   /** A part of the queue is gone, or nobody has said yet that it is whole: reconcile now, then `markWhole`. */
   lost: boolean;
 }
@@ -211,8 +213,6 @@ export interface TokenStore {
   attempts(clientId: string): Promise<Attempt[]>;
   /** Puts those that are missing into the queue. Returns how many were. */
   enqueue(entries: QueueEntry[]): Promise<number>;
-  /** How many of these are missing from the queue. */
-  missing(clientIds: string[]): Promise<number>;
   /**
    * Fences what is in flight, forgets failures, makes the client due, at once unless said otherwise. The minimum interval
    * between two requests goes on, unless the secret is another one.
