@@ -8,7 +8,8 @@ let project: string;
 
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), 'token-broker-build-'));
-  for (const file of ['tools/build.mjs', 'package.json', '.swcrc', 'prisma.config.ts', 'prisma/schema.prisma'])
+  const settings = ['package.json', '.swcrc', 'nest-cli.json', 'tsconfig.json', 'prisma.config.ts'];
+  for (const file of ['tools/build.mjs', 'prisma/schema.prisma', ...settings])
     cpSync(join(root, file), join(project, file));
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
 });
@@ -26,17 +27,17 @@ const run = () => String(execFileSync(process.execPath, [join(project, 'dist/lib
 
 test('what runs is what the sources say now, whatever their times; what they say no more is gone', () => {
   write('libs/one.ts', `console.log('first' as string);`);
-  write('libs/presets/old.yaml', 'a: 1');
+  write('libs/some/presets/old.yaml', 'a: 1');
   write('libs/one.spec.ts', 'no TypeScript');
   build();
   expect(run()).toBe('first\n');
-  expect(existsSync(join(project, 'dist/libs/presets/old.yaml'))).toBe(true);
+  expect(existsSync(join(project, 'dist/libs/some/presets/old.yaml'))).toBe(true);
 
   write('libs/one.ts', `console.log('other' as string);`);
-  rmSync(join(project, 'libs/presets/old.yaml'));
+  rmSync(join(project, 'libs/some/presets/old.yaml'));
   build();
   expect(run()).toBe('other\n');
-  expect(existsSync(join(project, 'dist/libs/presets/old.yaml'))).toBe(false);
+  expect(existsSync(join(project, 'dist/libs/some/presets/old.yaml'))).toBe(false);
 });
 
 test('where nothing has changed nothing is made: what runs from there goes on', () => {
