@@ -112,12 +112,12 @@ export function permitsKey(bucket: string): string {
 
 /** What belongs to clients, by the shard that they are in. */
 export function byShard<T>(all: T[], clientIdOf: (one: T) => string): Map<number, T[]> {
-  const shards = new Map<number, T[]>();
+  const byNumber = new Map<number, T[]>();
   for (const one of all) {
     const shard = shardOf(clientIdOf(one));
-    const ofShard = shards.get(shard);
+    const ofShard = byNumber.get(shard);
     if (ofShard) ofShard.push(one);
-    else shards.set(shard, [one]);
+    else byNumber.set(shard, [one]);
   }
-  return shards;
+  return byNumber;
 }
