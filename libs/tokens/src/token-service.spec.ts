@@ -231,44 +231,6 @@ describe('TokenService', () => {
     expect(await get()).toMatch('token-');
   });
 
-  it('goes on claiming while there is much to do, without waiting for the next tick', async () => {
-    const ids = Array.from({ length: 1_000 }, (_, i) => `client-${i}`);
-    await scene.store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
-    await scene.service.renewDue();
-    for (let turns = 0; scene.calls < 1_000 && turns < 1_000; turns++) await new Promise(setImmediate);
-    expect(scene.calls).toBe(1_000);
-  });
-
-  it('begins the renewals of a tick one after the other, for those who read and for the provider; what is late at once', async () => {
-    const enqueue = (from: number, ms: number) =>
-      scene.store.enqueue(
-        Array.from({ length: 40 }, (_, i) => ({ clientId: `client-${from + i}`, secretVersion: 1, dueInMs: ms })),
-      );
-    const replica = scene.newService({ spreadOverMs: 3_600_000 }); // an hour, of which each gets four milliseconds
-    await enqueue(0, 0);
-    const begun = replica.renewDue();
-    await new Promise(setImmediate);
-    expect(scene.calls).toBeLessThan(40);
-    expect(await begun).toBe(40);
-    await replica.drain();
-    expect(scene.calls).toBe(40);
-    await enqueue(40, 0);
-    scene.clock.ms += 1_000;
-    void replica.renewDue();
-    for (let turn = 0; turn < 40; turn++) await new Promise(setImmediate);
-    expect(scene.calls).toBe(80);
-  });
-
-  it('asks the store no second time where the first brought all that was due', async () => {
-    const ids = Array.from({ length: 150 }, (_, i) => `client-${i}`);
-    await scene.store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
-    const claimDue = jest.spyOn(scene.store, 'claimDue');
-    expect(await scene.service.renewDue()).toBe(150);
-    await scene.service.drain();
-    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
-    expect(claimDue).toHaveBeenCalledTimes(1);
-  });
-
   it('takes no more work once it is stopped', async () => {
     scene.active = [{ id: 'c', version: 1, secretVersion: 1 }];
     await scene.service.reconcile();

@@ -1,5 +1,5 @@
 --[[
-  Puts clients of one shard into the queue, those that are in it already excepted. Where nothing is new, that takes three
+  Puts clients of one shard into the queue, those that are in it already excepted. Where nothing is new, that takes two
   commands, however many they are.
   KEYS[1] due    ZSET client -> ms at which it is due
   KEYS[2] known  HASH client -> a secret version that its own hash has, or a higher one
@@ -8,18 +8,23 @@
   ARGV[3..] all ids, then their secret versions, then their delays in ms
   Returns how many were missing
 ]]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2]
 local count = (#ARGV - 2) / 3
 local places = redis.call('ZMSCORE', KEYS[1], unpack(ARGV, 3, 2 + count))
 local known = redis.call('HMGET', KEYS[2], unpack(ARGV, 3, 2 + count))
-local missing, learned = {}, {}
+local missing, learned, clock = {}, {}, nil
+local function now()
+  if not clock then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2]
+  end
+  return clock
+end
 for i = 1, count do
   local version = ARGV[2 + count + i]
   if not places[i] or known[i] ~= version then
     local id, is_there = ARGV[2 + i], places[i]
     if not is_there then
-      missing[#missing + 1] = now + ARGV[2 + 2 * count + i]
+      missing[#missing + 1] = now() + ARGV[2 + 2 * count + i]
       missing[#missing + 1] = id
     end
     -- One that is missing may have been removed by 0.1.0, which leaves what is known of it.
@@ -31,7 +36,7 @@ for i = 1, count do
         redis.call('HDEL', client, 'a', 'i')
         -- A higher version than was known: the change that made it never arrived here, so it is due now. Where none was
         -- known, as after everything was lost, it waits for its turn, or somebody is at it.
-        if is_there and minimum > 0 then redis.call('ZADD', KEYS[1], 'LT', now, id) end
+        if is_there and minimum > 0 then redis.call('ZADD', KEYS[1], 'LT', now(), id) end
       end
       learned[#learned + 1] = id
       learned[#learned + 1] = version
