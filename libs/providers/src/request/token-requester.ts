@@ -12,6 +12,7 @@ import { Network, type WireAnswer, type WireRequest } from '../network/network';
 import { TemplateFault } from '../templates/text';
 import { signAssertions } from './assertions';
 import type { ConnectionTest } from './connection-test';
+import { Deadline } from './deadline';
 import { type Exchange, IssuerMetadata } from './discovery';
 import { checkInputs } from './inputs';
 import type { IssuedToken } from './issued-token';
@@ -70,8 +71,7 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
     const scrubber = new Scrubber(Object.values(checked.secret));
     record?.maskWith(scrubber);
     const failures = new Failures(definition, scrubber, () => clock.now());
-    const deadline = AbortSignal.timeout(totalMs);
-    const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
+    const deadline = new Deadline(totalMs, signal);
     let answer: WireAnswer | undefined;
     try {
       const faults = checked.faults.map(({ pointer, detail }) => `${pointer} ${detail}`);
@@ -95,17 +95,19 @@ export function createTokenRequester(options: TokenRequesterOptions): TokenReque
       // Of the steps before it the provider has heard.
       if (answer) delete failed.failure.reached;
       throw failed;
+    } finally {
+      deadline.clear();
     }
 
     function exchange(id: string, request: WireRequest): Promise<WireAnswer> {
-      const send = () => network.exchange(request, either);
+      const send = () => network.exchange(request, deadline.signal);
       return record ? record.around(id, request, send) : send();
     }
 
     function failedBy(error: unknown): ProviderError {
       if (error instanceof TemplateFault) return misconfigured(error.message, 'Correct the inputs or the definition.');
       if (error instanceof InvalidDefinition) return misconfigured(error.message, 'Correct the definition.');
-      return failures.ofException(error, signal?.aborted ? 'cancelled' : deadline.aborted ? 'deadline' : undefined);
+      return failures.ofException(error, deadline.why);
     }
   }
 
