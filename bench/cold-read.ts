@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { root } from '../test/harness/root';
 import { BrokerApi } from './broker-api';
 import { bulkEnv, untilIssued } from './bulk-provider';
 import { type Answer, withoutNodesOwn } from './contenders';
@@ -24,12 +26,14 @@ const fewClients = 2_500;
 /** A token in memory is looked up in Redis again after 10 s, even if no news of it came. */
 const coldAfterMs = 10_200;
 const settleMs = 10_000;
+const collectMs = 2_000;
 const lifeSeconds = 3_600;
 
 /** What a replica takes up with and without tokens, and reads of tokens that it has to fetch from Redis. */
 export async function measureColdReads(options: ColdReadOptions): Promise<Row[]> {
   const { cores, say, rounds, connections } = options;
-  const ground = await startGround({ cores, nodeOptions: options.nodeOptions, simulatorEnv: bulkEnv(lifeSeconds) });
+  const nodeOptions = [...options.nodeOptions, '--require', join(root, 'dist/bench/servers/collect-garbage.js')];
+  const ground = await startGround({ cores, nodeOptions, simulatorEnv: bulkEnv(lifeSeconds) });
   let other: Program | undefined;
   try {
     say(`cold reads: ${clients} clients get their first tokens`);
@@ -48,10 +52,11 @@ export async function measureColdReads(options: ColdReadOptions): Promise<Row[]>
     const paths = Array.from({ length: clients }, (_, i) => `/v1/clients/bench-${i}/token`);
     await applyLoad({ ...load, url: broker.url, paths: paths.slice(0, fewClients) });
     await delay(settleMs);
-    const fewMb = residentMb(broker.pid);
+    const ofFew = await memory(broker);
     await applyLoad({ ...load, url: broker.url, paths });
     await delay(settleMs);
-    const perThousandMb = ((residentMb(broker.pid) - fewMb) / (clients - fewClients)) * 1_000;
+    const ofAll = await memory(broker);
+    const perThousandMb = (pick: keyof Memory) => ((ofAll[pick] - ofFew[pick]) / (clients - fewClients)) * 1_000;
 
     const answer = await api.readToken('bench-0', key);
     other = await startRedisGet(ground, paths, answer, cores);
@@ -77,12 +82,26 @@ export async function measureColdReads(options: ColdReadOptions): Promise<Row[]>
       { measure: 'token read from Redis', ...rates(cold), note: `each of ${clients.toLocaleString('en-US')} once` },
       { measure: 'node + ioredis GET', ...rates(gets) },
       { measure: 'resident memory at rest', figure: idleMb, unit: 'MB', bar: { atMost: 150 } },
-      { measure: '… for each 1,000 tokens in memory', figure: perThousandMb, unit: 'MB', bar: { atMost: 3 } },
+      { measure: '… for each 1,000 tokens in memory', figure: perThousandMb('heldMb'), unit: 'MB', bar: { atMost: 3 } },
+      { measure: '… the same, with the garbage of reading', figure: perThousandMb('withGarbageMb'), unit: 'MB' },
     ];
   } finally {
     await other?.stop();
     await ground.stop();
   }
+}
+
+interface Memory {
+  heldMb: number;
+  withGarbageMb: number;
+}
+
+/** Resident, after a collection of garbage and before. When V8 makes one is chance, and weighs as much as the tokens do. */
+async function memory({ pid }: Program): Promise<Memory> {
+  const withGarbageMb = residentMb(pid);
+  process.kill(pid, 'SIGUSR2');
+  await delay(collectMs);
+  return { heldMb: residentMb(pid), withGarbageMb };
 }
 
 /** The same bytes for each path, under a key of its own. */

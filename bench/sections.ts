@@ -56,7 +56,8 @@ const howToRead = `## How they were taken
 - A cold read: the token is 10 s old in the replica, so that it has to be read from Redis and opened; who may read it is known
   as far as the broker keeps that.
 - Memory at rest is read 10 s after a start with 10,000 clients in PostgreSQL and Redis; for each 1,000 tokens, from the growth
-  between 2,500 and 10,000 of them, with what is kept of who may read each. The broker has the flags of \`npm start\`.
+  between 2,500 and 10,000 of them, with what is kept of who may read each, once garbage is collected; when V8 does so by itself
+  is chance. The broker has the flags of \`npm start\`.
 - Under strain: 2,000 reads a second of one token, by turns at rest and under it. Renewals: of two replicas on one core, one has
   nothing to renew and the other is halted while the first is measured. Bad keys: well-formed, unknown, each another, from the same
   address as the good one, sent again as soon as they are refused, which is a second late after the first hundred.
