@@ -1,24 +1,37 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
+
+/** So many in one turn of the event loop, since others wait for it. */
+const together = 8;
 
 /** What comes in quick succession goes on together; what comes alone does not wait. */
 export class Gathering {
   #wentAt = -Infinity;
-  #waiting: Promise<void> | undefined;
+  #waiting: (() => void)[] = [];
 
   /** @param withinMs for how long others are waited for at most */
   constructor(private readonly withinMs: number) {}
 
   /** Settles when it may go on; undefined: now. */
   join(): Promise<void> | undefined {
-    if (this.#waiting) return this.#waiting;
-    const waitMs = this.#wentAt + this.withinMs - performance.now();
-    if (waitMs > 0) return (this.#waiting = delay(waitMs).then(() => this.#go()));
-    this.#go();
-    return undefined;
+    if (this.#waiting.length === 0) {
+      const now = performance.now();
+      const waitMs = this.#wentAt + this.withinMs - now;
+      if (waitMs <= 0) {
+        this.#wentAt = now;
+        return undefined;
+      }
+      void delay(waitMs).then(() => this.#letGo());
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #go(): void {
-    this.#waiting = undefined;
+  async #letGo(): Promise<void> {
     this.#wentAt = performance.now();
+    const gathered = this.#waiting;
+    this.#waiting = [];
+    for (let at = 0; at < gathered.length; at += together) {
+      if (at > 0) await immediate();
+      for (const goOn of gathered.slice(at, at + together)) goOn();
+    }
   }
 }
