@@ -22,6 +22,8 @@ const impatient = {
 export interface RedisConnection {
   /** For everything but listening. */
   commands: Redis | Cluster;
+  /** Whether the keys of a command must be in one slot. */
+  isCluster: boolean;
   /** A connection to listen on, which is not made again when it ends. In a cluster to any node: each has all the news. */
   listen(): Redis;
   /** Whether these keys, strings, may be written, on whatever nodes they are. Rejects with what Redis says against it. */
@@ -56,6 +58,7 @@ export function connectRedis(url: string, onRefused: (error: Error) => void = ()
   });
   return {
     commands,
+    isCluster: false,
     listen: () => {
       const listener = connectOne(address, { retryStrategy: null });
       return listener.on(ended, () => listener.disconnect()); // with it, what waits for news of a failover
@@ -152,6 +155,7 @@ function connectCluster(
   let turn = Math.floor(Math.random() * 1_000);
   return {
     commands,
+    isCluster: true,
     listen: () => {
       const known = commands.nodes().map(({ options }) => ({ host: options.host!, port: options.port! }));
       const candidates = known.length > 0 ? known : nodes;

@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt } from './attempts';
 import { isFull } from '../errors';
 import { Gathering } from './gathering';
+import { Generations } from './generations';
 import { connectRedis, type RedisConnection } from './redis-connection';
 import { byShard, channel, clientKeys, permitsKey, shardCount, shardKeys } from './redis-keys';
 import { RedisNews } from './redis-news';
@@ -49,6 +50,8 @@ const scripts = {
   change: 3,
   remove: 6,
   takePermits: 1,
+  /** As many as are asked for, told before them. */
+  generations: 'n',
 } as const;
 
 type ScriptCall = (...args: (string | number | Buffer)[]) => Promise<Reply>;
@@ -74,6 +77,7 @@ export class RedisTokenStore implements TokenStore {
   readonly #redis: Scripted;
   readonly #news: RedisNews;
   readonly #commits = new Gathering(commitsGatherMs);
+  readonly #generations: Generations;
 
   constructor(url: string, { clock = systemClock, onLost, onReady, onFull, onEvicting }: RedisTokenStoreOptions = {}) {
     this.#clock = clock;
@@ -83,7 +87,7 @@ export class RedisTokenStore implements TokenStore {
     this.#redis = this.#connection.commands as Scripted;
     for (const [name, numberOfKeys] of Object.entries(scripts)) {
       const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
-      this.#redis.defineCommand(name, { numberOfKeys, lua });
+      this.#redis.defineCommand(name, numberOfKeys === 'n' ? { lua } : { numberOfKeys, lua });
     }
     this.#redis.on('error', onLost ?? (() => undefined));
     if (onReady) this.#redis.on('ready', onReady);
@@ -93,6 +97,8 @@ export class RedisTokenStore implements TokenStore {
         for (const policy of new Set(policies)) if (policy !== 'noeviction') onEvicting(policy);
       });
     }
+    const { isCluster } = this.#connection;
+    this.#generations = new Generations((keys) => this.#redis.generations(keys.length, ...keys), isCluster);
     this.#news = new RedisNews(() => this.#connection.listen(), channel);
   }
 
@@ -206,8 +212,8 @@ export class RedisTokenStore implements TokenStore {
     return stateIn(await this.#redis.readBuffer(client, due, token, clientId, this.clockShiftMs), this.#clock.now());
   }
 
-  async generation(clientId: string): Promise<string | undefined> {
-    return (await this.#redis.hget(clientKeys(clientId).client, 'g')) ?? undefined;
+  generation(clientId: string): Promise<string | undefined> {
+    return this.#generations.of(clientId);
   }
 
   readMany(clientIds: string[]): Promise<ClientState[]> {

@@ -56,6 +56,20 @@ describe.each(stores.concat([['a Redis Cluster', clusterBench]]))('the token sto
     expect(await dueNow()).toEqual([]);
   });
 
+  it('tells each who asks at once the generation of the client asked for, however many there are', async () => {
+    const ids = Array.from({ length: 120 }, () => randomUUID());
+    await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    const claims = new Map<string, string>();
+    for (const clientId of ids.slice(0, 110)) {
+      const claim = await claimedOf(bench, clientId);
+      claims.set(clientId, claim.generation);
+      await store.commit(claim, token(now()));
+    }
+    const told = await Promise.all(ids.map((clientId) => store.generation(clientId)));
+    expect(told).toEqual(ids.map((clientId) => claims.get(clientId)));
+    await Promise.all(ids.map((clientId) => store.remove(clientId)));
+  });
+
   it('I1: judges a token dead when either clock says so', async () => {
     await enqueue();
     await store.commit(await claimed(), token(now()));
