@@ -41,7 +41,7 @@ export interface ShardKeys {
  * ten each before them, j which of these is written next, w when the last one was, q the provider's id of its request.
  * Of a token that the provider no longer takes: z its generation, b when the renewal was claimed that it led to.
  */
-export class ClientKeys {
+class ClientKeys {
   readonly #shard: ShardKeys;
 
   // Made as they are asked for: most callers want one or two, at every read of a token.
@@ -60,7 +60,7 @@ export class ClientKeys {
 
   /** LIST of the attempts that failed, JSON, newest first; expires a week after the last. */
   get failed(): string {
-    return `${this.#shard.prefix}a:${this.clientId}`;
+    return `${this.#shard.prefix}f:${this.clientId}`;
   }
 
   get due(): string {
