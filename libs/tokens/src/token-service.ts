@@ -26,8 +26,8 @@ import {
 } from './store/token-store';
 import { type ActiveClients, Upkeep } from './upkeep';
 
-/** Most of the time up to the next tick. */
-const spreadOverMs = 200;
+/** A tick follows another one after no less. */
+const shortestTickMs = 200;
 
 export interface TokenServiceOptions {
   store: TokenStore;
@@ -71,7 +71,7 @@ export class TokenService {
       renews = true,
       observers = [],
       lacksKeys = () => false,
-      spreadOverMs: spread = spreadOverMs,
+      spreadOverMs = shortestTickMs,
     } = options;
     const events = tellAll(observers);
     const clients = new RenewableClients(loadClient, clock);
@@ -87,7 +87,7 @@ export class TokenService {
     this.#demanded = new DemandedRenewals({ store, renewer, reader, renews: () => this.#renews });
     this.#direct = new DirectMinting(parts);
     this.#upkeep = new Upkeep({ ...parts, active, loadClients });
-    this.#due = new DueRenewals({ store, renewer, reader, upkeep: this.#upkeep, spreadOverMs: spread });
+    this.#due = new DueRenewals({ store, renewer, reader, upkeep: this.#upkeep, spreadOverMs });
     const running = (clientId: string) => this.#renewer.running(clientId);
     const begin = (claim: Claim) => this.#begin(claim);
     this.#rejections = new Rejections({ ...parts, reader: this.#reader, begin, running });
