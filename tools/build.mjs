@@ -21,31 +21,25 @@ process.chdir(join(import.meta.dirname, '..'));
 if (option === '--where-possible' && !existsSync('node_modules/@nestjs/cli')) {
   console.log('Nothing is compiled: the development dependencies are not installed.');
 } else if ([undefined, '--client', '--where-possible'].includes(option)) {
+  const generate = ['prisma/build/index.js', 'generate', '--no-hints'];
   make('libs/registry/src/generated', ['prisma/schema.prisma', 'prisma.config.ts'], generate);
+  const compile = ['@nestjs/cli/bin/nest.js', 'build'];
   if (option !== '--client') make('dist', [...sources, '.swcrc', 'nest-cli.json'], compile);
 } else {
   console.error(usage);
   process.exitCode = 1;
 }
 
-function make(folder, from, program) {
+function make(folder, from, command) {
   const stamp = join(folder, '.made-from');
   const digest = digestOf([...from, ...always].flatMap(filesIn));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   rmSync(folder, { recursive: true, force: true });
-  program();
+  run(command);
   writeFileSync(stamp, digest); // of what was there before: what is saved meanwhile is compiled the next time
 }
 
-function generate() {
-  run('prisma/build/index.js', ['generate', '--no-hints']);
-}
-
-function compile() {
-  run('@nestjs/cli/bin/nest.js', ['build']);
-}
-
-function run(program, args) {
+function run([program, ...args]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [resolve(program), ...args], { encoding: 'utf8' });
   if (status === 0) return;
   console.error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`);
