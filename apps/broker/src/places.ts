@@ -9,7 +9,7 @@ export class Places {
 
   /** @param full what is said where there is no place left, be it to anyone or to this one */
   constructor(
-    readonly limit: number,
+    private readonly limit: number,
     private readonly full: (to: 'all' | 'one') => Problem,
   ) {
     this.#limitOfOne = Math.max(1, Math.floor(limit / 4));
