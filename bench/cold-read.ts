@@ -29,7 +29,7 @@ const settleMs = 10_000;
 const collectMs = 2_000;
 const lifeSeconds = 3_600;
 
-/** What a replica takes up with and without tokens, and reads of tokens that it has to fetch from Redis. */
+/** What a replica takes up with and without tokens, and reads of tokens that it has to ask Redis about. */
 export async function measureColdReads(options: ColdReadOptions): Promise<Row[]> {
   const { cores, say, rounds, connections } = options;
   const nodeOptions = [...options.nodeOptions, '--require', join(root, 'dist/bench/servers/collect-garbage.js')];

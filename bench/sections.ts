@@ -53,8 +53,8 @@ const howToRead = `## How they were taken
   Redis, and write no log. Every read audited: a second broker, on the same core, with \`AUDIT_READS=true\`.
 - The servers under load take turns within each round, on the same core, over the same keep-alive connections, one request at a
   time on each. Ratios are taken round by round; the median, the lowest and the highest of them are shown.
-- A cold read: the token is 10 s old in the replica, so that it has to be read from Redis and opened; who may read it is known
-  as far as the broker keeps that.
+- A cold read: the token was looked up 10 s ago, so that Redis has to be asked whether it is still the latest; only another one would be
+  read again, and opened. Who may read it is known as far as the broker keeps that.
 - Memory at rest is read 10 s after a start with 10,000 clients in PostgreSQL and Redis; for each 1,000 tokens, from the growth
   between 2,500 and 10,000 of them, with what is kept of who may read each, once garbage is collected; when V8 does so by itself
   is chance. The broker has the flags of \`npm start\`.

@@ -24,7 +24,7 @@ export type RenewalOutcome = 'renewed' | 'kept' | 'failed' | 'not_yet' | 'left';
 /** Carries a claim through: ask the provider, store the token, or note the failure. The one way to get a token. */
 export class Renewer {
   readonly #inFlight = new Map<string, Promise<RenewalOutcome>>();
-  /** Of the requests under way. Not one for all: signals made from one that lives long pile up in it. */
+  /** Of the requests under way. Not one for all: two hundred that listen to one signal Node takes for a leak. */
   readonly #requests = new Set<AbortController>();
   /** Renewals that have not begun to ask; each is told when the process stops. */
   readonly #waiting = new Set<() => void>();
