@@ -70,7 +70,7 @@ export class AnswerBytes {
     this.#notModified.letGo(token);
   }
 
-  /** The token on a connection that is to end, or for a request that brought its own id. */
+  /** The token, where nothing is kept for it, the connection is to end, or the request brought its own id. */
   tokenOnce(token: ServableToken, client: string, requestId: string, close: boolean): Buffer {
     const body = this.answers.body(token, client, this.answers.expiresIn(token));
     const headers = { ...this.#tokenHeaders(token), 'content-type': 'application/json; charset=utf-8' };
