@@ -79,7 +79,11 @@ export async function measureColdReads(options: ColdReadOptions): Promise<Row[]>
         bar: { atLeast: 0.9 },
       },
       { measure: `… the same per second of the server's CPU`, ...ratio('requestsPerCpuSecond'), unit: '' },
-      { measure: 'token read from Redis', ...rates(cold), note: `each of ${clients.toLocaleString('en-US')} once: is it still the latest?` },
+      {
+        measure: 'token read from Redis',
+        ...rates(cold),
+        note: `each of ${clients.toLocaleString('en-US')} once: is it still the latest?`,
+      },
       { measure: 'node + ioredis GET', ...rates(gets) },
       { measure: 'resident memory at rest', figure: idleMb, unit: 'MB', bar: { atMost: 150 } },
       { measure: '… for each 1,000 tokens in memory', figure: perThousandMb('heldMb'), unit: 'MB', bar: { atMost: 3 } },
