@@ -47,9 +47,16 @@ export class InputsInMemory {
       return revealedIn(this.vault.openToken(this.#secrets, binding), this.inputs.plain);
     }
     const opened = await this.vault.open(this.#secrets, { ...this.place, ...boundTo(this.inputs) });
-    this.#secrets = this.vault.sealToken(opened, binding);
+    this.#secrets = ofItsOwn(this.vault.sealToken(opened, binding));
     return revealedIn(opened, this.inputs.plain);
   }
+}
+
+/** Not a part of Node's pool: what is kept for years would keep the 8 KB around it, of a renewal that is over. */
+function ofItsOwn(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
 }
 
 function revealedIn(opened: Secret, plain: Record<string, string>): Record<string, string | Secret> {
