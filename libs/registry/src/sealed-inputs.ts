@@ -47,16 +47,11 @@ export class InputsInMemory {
       return revealedIn(this.vault.openToken(this.#secrets, binding), this.inputs.plain);
     }
     const opened = await this.vault.open(this.#secrets, { ...this.place, ...boundTo(this.inputs) });
-    this.#secrets = ofItsOwn(this.vault.sealToken(opened, binding));
+    const secrets = this.vault.sealToken(opened, binding);
+    // Not a part of Node's pool: what is kept for so long would keep the 8 KB around it.
+    this.#secrets = Buffer.alloc(secrets.length, secrets);
     return revealedIn(opened, this.inputs.plain);
   }
-}
-
-/** Not a part of Node's pool: what is kept for years would keep the 8 KB around it, of a renewal that is over. */
-function ofItsOwn(bytes: Buffer): Buffer {
-  const own = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(own);
-  return own;
 }
 
 function revealedIn(opened: Secret, plain: Record<string, string>): Record<string, string | Secret> {
