@@ -96,30 +96,32 @@ export class Epochs {
   #question(): Promise<AccessEpoch> {
     return new Promise((resolve, reject) => {
       let underWay = 0;
+      let firstIsUnderWay = true;
       let timer: NodeJS.Timeout | undefined;
-      const put = (): void => {
+      const put = (isFirst: boolean): void => {
         timer = undefined;
         underWay++;
         this.read().then(
           (epoch) => end(() => resolve(epoch)),
           (error: unknown) => {
             underWay--;
+            if (isFirst) firstIsUnderWay = false;
             if (underWay === 0) end(() => reject(error));
             else putIn(againMs); // a server that restarts refuses, and says nothing on the connection that it forgot
           },
         );
-        putIn(underWay === 1 ? doubtfulAfterMs : againMs);
+        putIn(isFirst ? doubtfulAfterMs : againMs);
       };
+      // The first is given up after a while: so is the whole, if need be, and who waits for it is told.
       const putIn = (ms: number): void => {
-        if (!over && underWay < atMostAtOnce) timer ??= setTimeout(put, ms).unref();
+        if (firstIsUnderWay && underWay < atMostAtOnce) timer ??= setTimeout(put, ms, false).unref();
       };
-      let over = false;
       const end = (settle: () => void): void => {
-        over = true;
+        firstIsUnderWay = false;
         clearTimeout(timer);
         settle();
       };
-      put();
+      put(true);
     });
   }
 }

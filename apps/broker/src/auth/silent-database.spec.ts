@@ -118,6 +118,12 @@ describe('the authenticator, while the database is silent,', () => {
     expect(questions).toBe(4); // and no more, once it is answered
   });
 
+  it('gives up, and tells who waits, where each of its questions is given up in the end', async () => {
+    await authenticator.refresh();
+    access.answer = () => new Promise((_, reject) => setTimeout(reject, 1_600, new Error('gone')));
+    await expect(authenticator.refresh()).rejects.toThrow('gone');
+  });
+
   it('goes by what it heard meanwhile, where its own question is not answered', async () => {
     await identify();
     await authenticator.refresh();
