@@ -3,9 +3,9 @@
 // In JavaScript, since nothing is compiled yet when it runs.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const usage = `node tools/build.mjs [--client | --where-possible]
   --client          only Prisma's client
@@ -14,35 +14,76 @@ const usage = `node tools/build.mjs [--client | --where-possible]
 const sources = ['apps', 'libs', 'prisma', 'bench', 'faults', 'tools', 'test/harness'];
 /** What npm has installed last: another compiler, another output. */
 const always = ['tools/build.mjs', 'package.json', 'node_modules/.package-lock.json'];
+/** Says which process makes something. */
+const lock = '.tmp/building';
+const abandonedAfterMs = 120_000;
 const { resolve } = createRequire(import.meta.url);
+const generate = ['prisma/build/index.js', 'generate', '--no-hints'];
+const compile = ['@nestjs/cli/bin/nest.js', 'build'];
 
 const [option] = process.argv.slice(2);
 process.chdir(join(import.meta.dirname, '..'));
 if (option === '--where-possible' && !existsSync('node_modules/@nestjs/cli')) {
   console.log('Nothing is compiled: the development dependencies are not installed.');
 } else if ([undefined, '--client', '--where-possible'].includes(option)) {
-  const generate = ['prisma/build/index.js', 'generate', '--no-hints'];
   make('libs/registry/src/generated', ['prisma/schema.prisma', 'prisma.config.ts'], generate);
-  const compile = ['@nestjs/cli/bin/nest.js', 'build'];
   if (option !== '--client') make('dist', [...sources, '.swcrc', 'nest-cli.json'], compile);
 } else {
   console.error(usage);
   process.exitCode = 1;
 }
 
-function make(folder, from, command) {
+function make(folder, from, [program, ...args]) {
   const stamp = join(folder, '.made-from');
-  const digest = digestOf([...from, ...always].flatMap(filesIn));
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
-  rmSync(folder, { recursive: true, force: true });
-  run(command);
-  writeFileSync(stamp, digest); // of what was there before: what is saved meanwhile is compiled the next time
+  const look = () => digestOf([...from, ...always].flatMap(filesIn));
+  const isMade = (digest) => existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
+  if (isMade(look())) return;
+  const path = resolve(program); // what could not be made again is not thrown away
+  alone(() => {
+    const digest = look();
+    if (isMade(digest)) return;
+    rmSync(folder, { recursive: true, force: true });
+    run(path, args);
+    writeFileSync(stamp, digest); // of what was there before: what is saved meanwhile is compiled the next time
+  });
 }
 
-function run([program, ...args]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve(program), ...args], { encoding: 'utf8' });
+/** Two at once would each delete what the other writes, and one of them say of the rest that it is complete. */
+function alone(work) {
+  mkdirSync(dirname(lock), { recursive: true });
+  while (!locked()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  const unlock = () => rmSync(lock, { force: true });
+  process.on('exit', unlock);
+  work();
+  unlock();
+  process.off('exit', unlock);
+}
+
+function locked() {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    if (isAbandoned()) rmSync(lock, { force: true });
+    return false;
+  }
+}
+
+function isAbandoned() {
+  try {
+    if (Date.now() - statSync(lock).mtimeMs > abandonedAfterMs) return true;
+    const pid = Number(readFileSync(lock, 'utf8'));
+    return pid === process.pid || (pid > 0 && process.kill(pid, 0) !== true);
+  } catch (error) {
+    return error.code === 'ESRCH'; // else it is another user's, or gone by now
+  }
+}
+
+function run(path, args) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...args], { encoding: 'utf8' });
   if (status === 0) return;
-  console.error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`);
+  console.error(`${path} ${args.join(' ')} failed:\n${stdout}${stderr}`);
   process.exit(1);
 }
 

@@ -1,7 +1,19 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 const root = join(__dirname, '..');
 let project: string;
@@ -55,8 +67,40 @@ test('a source that does not compile fails, and what was compiled before it does
   expect(() => build()).toThrow(/one\.ts/);
 });
 
+test('two at once make it once, and neither runs before it is there', async () => {
+  for (let i = 0; i < 60; i++) write(`libs/many/${i}.ts`, `console.log('first' as string);`);
+  write('libs/one.ts', `console.log('third' as string);`);
+  await Promise.all(
+    [0, 300, 600, 900].map(async (startMs) => {
+      await delay(startMs);
+      await promisify(execFile)(process.execPath, [join(project, 'tools/build.mjs')]);
+      expect(run()).toBe('third\n');
+    }),
+  );
+  expect(readdirSync(join(project, 'dist/libs/many')).filter((name) => name.endsWith('.js'))).toHaveLength(60);
+});
+
+test('one that was killed holds up no other', () => {
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  writeFileSync(join(project, '.tmp/building'), String(dead));
+  write('libs/one.ts', `console.log('fourth' as string);`);
+  build();
+  expect(run()).toBe('fourth\n');
+});
+
+test('what cannot be compiled anew, since the compiler is not installed, is left as it is', () => {
+  const modules = join(project, 'node_modules');
+  rmSync(modules);
+  mkdirSync(modules);
+  for (const name of readdirSync(join(root, 'node_modules')).filter((entry) => entry !== '@nestjs'))
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  write('libs/one.ts', `console.log('fifth' as string);`);
+  expect(() => build()).toThrow(/Cannot find module/);
+  expect(run()).toBe('fourth\n');
+});
+
 test('without the development dependencies an install does without, and only an install', () => {
-  rmSync(join(project, 'node_modules'));
+  rmSync(join(project, 'node_modules'), { recursive: true });
   expect(String(build('--where-possible'))).toContain('not installed');
   expect(() => build()).toThrow(/Cannot find module/);
 });

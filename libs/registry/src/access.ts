@@ -144,6 +144,7 @@ function epochOf([row]: EpochRow[]): AccessEpoch {
 }
 
 function keyOf({ id, digest, pepper_kid, expires_at, revoked_at, service, role, name }: KeyRow): KeyAccess {
-  const stored = { digest: Buffer.from(digest), pepperKid: pepper_kid };
+  // Not a part of Node's pool: it is kept for as long as the key is used, and would keep the 8 KB around it.
+  const stored = { digest: Buffer.alloc(digest.length, digest), pepperKid: pepper_kid };
   return { keyId: id, stored, expiresAt: expires_at, revokedAt: revoked_at, service, role, name };
 }

@@ -172,6 +172,8 @@ describe('the registry', () => {
     });
     const stored = (await access.keys([prefix, 'tbk_nonsense'])).found;
     expect([...stored.keys()]).toEqual([prefix]);
+    const { digest } = stored.get(prefix)!.stored;
+    expect(digest.buffer.byteLength).toBe(digest.length); // thousands are kept, and none keeps the pool it came from
     expect(stored.get(prefix)).toMatchObject({ service: 'reader' });
     expect((await access.prefixes()).prefixes).toContain(prefix);
     expect(apiKeys.matches(key.reveal(), stored.get(prefix)!.stored)).toBe(true);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Scene } from './scene.fixture';
 
 describe('a reconciling of very many clients', () => {
@@ -27,4 +28,28 @@ describe('a reconciling of very many clients', () => {
     await scene.service.reconcile();
     expect((await scene.store.read('client-11500')).dueInMs).toBeLessThanOrEqual(0);
   });
+});
+
+it('a queue that is lost in the middle of a reconciling is whole soon, also what that had passed by then', async () => {
+  const scene = new Scene();
+  scene.active = Array.from({ length: 2_000 }, (_, i) => ({ id: `client-${i}`, version: 1, secretVersion: 1 }));
+  const enqueue = scene.store.enqueue.bind(scene.store);
+  let goOn = (): void => undefined;
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  let lost = false;
+  scene.store.enqueue = async (entries) => {
+    if (entries[0]?.clientId !== 'client-1000' || lost) return enqueue(entries);
+    lost = true;
+    await scene.store.close(); // empties it
+    await held;
+    return enqueue(entries);
+  };
+  const first = scene.service.reconcile();
+  while (!lost) await delay(1);
+  await scene.service.renewDue();
+  await delay(2_500); // more than others' head start
+  goOn();
+  await first;
+  await delay(200);
+  expect((await scene.service.overview(0)).depth).toBe(2_000);
 });

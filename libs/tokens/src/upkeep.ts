@@ -58,6 +58,8 @@ export class Upkeep {
     try {
       await store.enqueue(this.#spread([...cache.clientIds()].map((id) => ({ id, secretVersion: 0 }))));
       await delay(headStartMs, undefined, { ref: false });
+      // One that had begun before may have passed what is lost now, and say that all is whole.
+      await this.#reconciling?.catch(() => undefined);
       await this.reconcile().catch(async (error: unknown) => {
         await store.enqueue(this.#spread([...clients.known()]));
         throw error;

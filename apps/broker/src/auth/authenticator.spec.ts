@@ -31,6 +31,15 @@ describe('the authenticator', () => {
     expect(new Set(access.takeAsked())).toEqual(new Set(['epoch']));
   });
 
+  it('keeps of a key that it knows no memory but its own', async () => {
+    const compared = jest.spyOn(jest.requireActual<typeof import('node:crypto')>('node:crypto'), 'timingSafeEqual');
+    await identify();
+    expect(await identify()).toMatchObject({ principal: { name: 'reader' } });
+    const [kept] = compared.mock.lastCall!;
+    compared.mockRestore();
+    expect((kept as Buffer).buffer.byteLength).toBe(kept.byteLength);
+  });
+
   it('asks in one query for what is asked for at the same time', async () => {
     await identify();
     let queries = 0;

@@ -80,7 +80,7 @@ export class Epochs {
     this.#polledAt = asOf;
     const late = setTimeout(() => (this.#silent = true), patienceMs);
     try {
-      const epoch = await this.#question(doubtfulAfterMs);
+      const epoch = await this.#question();
       if (this.#now && this.#now.epoch.missing !== epoch.missing) this.#before = this.#now;
       this.#now = { epoch, asOf };
       this.#silent = false;
@@ -92,13 +92,36 @@ export class Epochs {
     }
   }
 
-  async #question(waitMs: number, atMost = atMostAtOnce): Promise<AccessEpoch> {
-    const answer = this.read();
-    if (atMost === 1) return answer;
-    const answered = answer.then(() => true);
-    if (await Promise.race([answered, delay(waitMs, false, { ref: false })])) return answer;
-    return Promise.any([answer, this.#question(againMs, atMost - 1)]).catch(({ errors }: AggregateError) => {
-      throw errors[0];
+  /** The first answer; where none is under way any more, the last refusal. */
+  #question(): Promise<AccessEpoch> {
+    return new Promise((resolve, reject) => {
+      let underWay = 0;
+      let firstIsUnderWay = true;
+      let timer: NodeJS.Timeout | undefined;
+      const put = (isFirst: boolean): void => {
+        timer = undefined;
+        underWay++;
+        this.read().then(
+          (epoch) => end(() => resolve(epoch)),
+          (error: unknown) => {
+            underWay--;
+            if (isFirst) firstIsUnderWay = false;
+            if (underWay === 0) end(() => reject(error));
+            else putIn(againMs); // a server that restarts refuses, and says nothing on the connection that it forgot
+          },
+        );
+        putIn(isFirst ? doubtfulAfterMs : againMs);
+      };
+      // The first is given up after a while: so is the whole, if need be, and who waits for it is told.
+      const putIn = (ms: number): void => {
+        if (firstIsUnderWay && underWay < atMostAtOnce) timer ??= setTimeout(put, ms, false).unref();
+      };
+      const end = (settle: () => void): void => {
+        firstIsUnderWay = false;
+        clearTimeout(timer);
+        settle();
+      };
+      put(true);
     });
   }
 }

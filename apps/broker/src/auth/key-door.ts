@@ -29,7 +29,7 @@ class StoredKey {
 
   opens(key: string): boolean {
     if (!this.apiKeys.matches(key, this.row.stored)) return false;
-    this.#opened = Buffer.from(key);
+    this.#opened = Buffer.alloc(Buffer.byteLength(key), key); // not a part of Node's pool, which it would keep
     return true;
   }
 

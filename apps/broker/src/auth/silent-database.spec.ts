@@ -108,6 +108,22 @@ describe('the authenticator, while the database is silent,', () => {
     expect(questions).toBe(5); // and no more, were it silent for ever
   });
 
+  it('goes on asking where the connections that are made anew are refused, while the dead one says nothing', async () => {
+    await authenticator.refresh();
+    let questions = 0;
+    access.answer = (value) => (++questions === 1 ? hangs() : questions < 4 ? errs() : Promise.resolve(value));
+    await Promise.race([authenticator.refresh(), new Promise((resolve) => setTimeout(resolve, 3_000))]);
+    expect(questions).toBe(4);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(questions).toBe(4); // and no more, once it is answered
+  });
+
+  it('gives up, and tells who waits, where each of its questions is given up in the end', async () => {
+    await authenticator.refresh();
+    access.answer = () => new Promise((_, reject) => setTimeout(reject, 1_600, new Error('gone')));
+    await expect(authenticator.refresh()).rejects.toThrow('gone');
+  });
+
   it('goes by what it heard meanwhile, where its own question is not answered', async () => {
     await identify();
     await authenticator.refresh();

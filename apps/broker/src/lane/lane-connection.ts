@@ -169,7 +169,7 @@ export class LaneConnection {
   }
 
   #resume(): void {
-    if (!this.#busy) return;
+    if (!this.#busy || this.socket.destroyed) return;
     this.#busy = false;
     if (this.parts.ending()) return this.#finish();
     const early = this.#early;

@@ -136,6 +136,22 @@ describe('the lane', () => {
     expect(new Set(answers.map((answer) => headerOf(answer, 'x-request-id'))).size).toBe(asked);
   });
 
+  it('hands out nothing more to who has left, whatever he had asked for before', async () => {
+    doors.accessToken = 'x'.repeat(3_000_000);
+    await doors.tokens.purge('eu');
+    let gone = false;
+    doors.server.on('connection', (socket: Socket) => socket.on('close', () => (gone = true)));
+    const deaf = await open();
+    deaf.socket.pause();
+    deaf.say(head());
+    await settled(() => doors.reads.length === 1);
+    deaf.say(head());
+    for (let i = 0; i < 50; i++) await soon();
+    deaf.socket.resetAndDestroy();
+    await settled(() => gone);
+    expect(doors.reads).toHaveLength(1);
+  });
+
   it('is not upset by who leaves in the middle', async () => {
     let answer = (): void => undefined;
     doors.provider = new Promise((resolve) => (answer = resolve));

@@ -123,7 +123,9 @@ export class MemoryTokenStore implements TokenStore {
     const renewInMs =
       unforeseen && !isSame(entry.token, token, now) ? Math.max(unplanned, minIntervalMs) : replacement.renewInMs;
     entry.minimumVersion = token.secretVersion;
-    entry.token = { ...replacement, generation: claim.generation, until };
+    // Not a part of Node's pool: it would keep the 8 KB around it.
+    const sealed = Buffer.alloc(replacement.sealed.length, replacement.sealed);
+    entry.token = { ...replacement, sealed, generation: claim.generation, until };
     entry.dueAt = now + renewInMs;
     if (entry.dueAt > until) entry.notBefore = entry.dueAt;
     this.#tell({ kind: 'renewed', clientId: claim.clientId, generation: claim.generation });

@@ -148,6 +148,13 @@ describe('what Redis loses', () => {
     await redis.multi().zrem(clientKeys(id).due, id).del(client).exec();
     expect(await enqueue(2)).toBe(1);
     expect(await versions()).toEqual(['2', '2']);
+    // The database went back to a backup, and 0.1.0 removed the client, as it is told to be.
+    await redis.multi().zrem(clientKeys(id).due, id).del(client).exec();
+    await store.change(id, 1, 60_000);
+    await enqueue(1);
+    expect(await enqueue(2)).toBe(0);
+    expect(await versions()).toEqual(['2', '2']);
+    expect((await store.read(id)).dueInMs).toBeLessThanOrEqual(0);
     await store.remove(id);
     expect(await versions()).toEqual([null, null]);
   });

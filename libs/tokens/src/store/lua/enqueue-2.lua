@@ -27,8 +27,9 @@ for i = 1, count do
       missing[#missing + 1] = now() + ARGV[2 + 2 * count + i]
       missing[#missing + 1] = id
     end
-    -- One that is missing may have been removed by 0.1.0, which leaves what is known of it.
-    if tonumber(version) > tonumber(is_there and known[i] or 0) then
+    -- What is known may be wrong where 0.1.0 removed a client, which leaves it: of one that is missing, or of one whose
+    -- version has gone back with the database. 0 comes from who does not know it.
+    if version ~= '0' then
       local client = ARGV[1] .. 'c:' .. id
       local minimum = tonumber(redis.call('HGET', client, 'm') or 0)
       if tonumber(version) > minimum then
