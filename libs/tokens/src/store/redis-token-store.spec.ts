@@ -2,7 +2,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type PrivateRedis, startRedis } from '../../../../test/harness/redis';
 import { startWire, type Wire } from '../../../../test/harness/wire';
 import { RedisTokenStore } from './redis-token-store';
+import { token } from './stores.fixture';
 import type { News } from './token-store';
+
+it('I1: a token that waits to be committed with others lives no longer for it, by the clock of Redis either', async () => {
+  const redis = await startRedis();
+  const store = new RedisTokenStore(redis.url);
+  await store.ready(5_000);
+  try {
+    const ids = ['a', 'b'];
+    await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    const { claims } = await store.claimDue(64);
+    const anHourAhead = Date.now() + 3_600_000;
+    const commits = claims.map((claim) => store.commit(claim, token(anHourAhead)));
+    for (const end = performance.now() + 400; performance.now() < end;); // this process does nothing else meanwhile
+    await Promise.all(commits);
+    const runways = await Promise.all(ids.map(async (id) => (await store.read(id)).token!.runwayMs));
+    expect(Math.min(...runways)).toBeLessThanOrEqual(270_000 - 400);
+  } finally {
+    await store.close();
+    await redis.stop();
+  }
+});
 
 describe('the connections to Redis', () => {
   let redis: PrivateRedis;

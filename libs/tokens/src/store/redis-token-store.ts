@@ -169,13 +169,15 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async commit(claim: Claim, token: NewToken): Promise<Commit> {
+    const since = this.#clock.monotonic();
     // On demand, somebody waits.
     if (claim.latenessMs !== undefined) await this.#commits.join();
+    const waitedMs = Math.floor(this.#clock.monotonic() - since);
     const { due, client, trouble, token: tokenKey } = clientKeys(claim.clientId);
     const [outcome, freshAgain] = await this.#redis.commit(
       ...[due, client, trouble, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
-      ...[Math.floor(token.runwayMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
-      ...[Math.ceil(token.renewInMs), channel, this.clockShiftMs, Math.floor(token.marginMs)],
+      ...[Math.floor(token.runwayMs - waitedMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
+      ...[Math.ceil(token.renewInMs - waitedMs), channel, this.clockShiftMs, Math.floor(token.marginMs)],
       ...[token.fingerprints.length > 0 ? ` ${token.fingerprints.join(' ')} ` : ''],
       ...[token.nextBeforeEndMs === undefined ? '' : Math.floor(token.nextBeforeEndMs), token.endsOthers ? 1 : 0],
       ...[Math.ceil(token.minIntervalMs ?? 0)],
