@@ -30,14 +30,6 @@ present: { headers: { authorization: 'Bearer {{token}}' } }
     expect([open, openToken].map(({ mock }) => mock.calls.length)).toEqual([1, 2]);
   });
 
-  it('keep no memory but their own', async () => {
-    const openToken = jest.spyOn(vault, 'openToken');
-    const kept = new InputsInMemory(vault, place, inputs, await sealInputs(vault, place, inputs));
-    for (let time = 0; time < 2; time++) await kept.open();
-    const [inMemory] = openToken.mock.lastCall!;
-    expect(inMemory.buffer.byteLength).toBe(inMemory.length);
-  });
-
   it('are opened as soon as they can be, where they could not', async () => {
     const sealed = await sealInputs(vault, place, inputs);
     const kept = new InputsInMemory(vault, { ...place, secretVersion: 2 }, inputs, sealed);
