@@ -1,6 +1,7 @@
 import { runwayMs, type ServableToken, TokenCache } from './token-cache';
 
-const clock = { now: () => 1_000_000, monotonic: () => 5_000 };
+let passedMs = 0;
+const clock = { now: () => 1_000_000 + passedMs, monotonic: () => 5_000 + passedMs };
 
 function tokenOf(generation: string, livesMs: number): ServableToken {
   const [serveUntil, serveUntilMonotonic] = [clock.now() + livesMs, clock.monotonic() + livesMs];
@@ -11,6 +12,8 @@ function tokenOf(generation: string, livesMs: number): ServableToken {
 }
 
 describe('the tokens of a process', () => {
+  beforeEach(() => (passedMs = 0));
+
   it('do not go back to an earlier one when the store has lost its last writes', () => {
     const cache = new TokenCache(clock, () => true);
     const later = cache.keep(tokenOf('20', 9_000));
@@ -25,5 +28,37 @@ describe('the tokens of a process', () => {
     expect(cache.keep(tokenOf('30', 4_000)).generation).toBe('30');
     cache.keep({ ...tokenOf('40', 9_000), serveUntilMonotonic: clock.monotonic() });
     expect(runwayMs(cache.keep(tokenOf('35', 5_000)), clock)).toBe(5_000);
+  });
+
+  describe('one that gave way to a later token with a shorter time, once that is over', () => {
+    const servedThen = (newcomer: Partial<ServableToken>, rejected?: string) => {
+      passedMs = 0;
+      const cache = new TokenCache(clock, () => true);
+      cache.keep(tokenOf('10', 9_000));
+      expect(cache.keep({ ...tokenOf('20', 1_000), ...newcomer }).generation).toBe('20');
+      expect(cache.fresh('c')?.generation).toBe('20');
+      if (rejected !== undefined) cache.giveWay('c', rejected);
+      passedMs = 1_000;
+      expect(cache.fresh('c')).toBeUndefined(); // the store has to be asked first
+      return [cache.servable('c')?.generation, ((passedMs = 9_000), cache.servable('c')?.generation)];
+    };
+
+    it('is served for as long as it is good itself', () => {
+      expect(servedThen({})).toEqual(['10', undefined]);
+    });
+
+    it('is not where the later one ended it, was got with other secrets, or its provider takes it no more', () => {
+      expect(servedThen({ singleLive: true })).toEqual([undefined, undefined]);
+      expect(servedThen({ secretVersion: 2 })).toEqual([undefined, undefined]);
+      expect(servedThen({}, '10')).toEqual([undefined, undefined]);
+    });
+
+    it('is kept while others of a short time come and go', () => {
+      const cache = new TokenCache(clock, () => true);
+      for (const [generation, livesMs] of Object.entries({ 10: 9_000, 20: 1_000, 30: 2_000 }))
+        cache.keep(tokenOf(generation, livesMs));
+      passedMs = 2_000;
+      expect(cache.servable('c')?.generation).toBe('10');
+    });
   });
 });

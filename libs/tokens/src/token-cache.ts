@@ -36,6 +36,8 @@ const maxEntries = 100_000;
 
 interface Entry {
   token: ServableToken;
+  /** The one before it, which is good for longer. */
+  spare: ServableToken | undefined;
   checkedAt: number;
   /** Its provider takes it no more: any other that is in the store is better. */
   rejected: boolean;
@@ -68,7 +70,7 @@ export class TokenCache {
   /** The token, if it may still be served: for when the store does not answer. */
   servable(clientId: string): ServableToken | undefined {
     const entry = this.#entries.get(clientId);
-    return entry && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;
+    return [entry?.token, entry?.spare].find((token) => token && runwayMs(token, this.clock) > 0);
   }
 
   /** The same, of which nothing was heard that says there is another one. */
@@ -79,7 +81,8 @@ export class TokenCache {
 
   /**
    * Keeps the object that is there when the generation is the same, with what was prepared from it; and a later token
-   * than the store has, which lost its last writes.
+   * than the store has, which lost its last writes. One that gives way and would be good for longer is kept for when the
+   * newcomer is over: a process whose clock is behind may store a token that has only a moment left by the others' clocks.
    */
   keep(token: ServableToken): ServableToken {
     const entry = this.#entries.get(token.clientId);
@@ -87,10 +90,23 @@ export class TokenCache {
     const isKept =
       known?.generation === token.generation || (known && !entry?.rejected && this.#outlives(known, token));
     const kept = isKept ? known : token;
+    const checked = { token: kept, checkedAt: this.clock.monotonic(), rejected: false };
     // One that is there is changed rather than replaced: a new one at each check would be what grows old and dies.
-    if (entry) Object.assign(entry, { token: kept, checkedAt: this.clock.monotonic(), rejected: false });
-    else this.#entries.set(token.clientId, { token, checkedAt: this.clock.monotonic(), rejected: false });
+    if (entry) Object.assign(entry, { ...checked, spare: isKept ? entry.spare : this.#spareOf(entry, token) });
+    else this.#entries.set(token.clientId, { ...checked, spare: undefined });
     return kept;
+  }
+
+  /** Not one that the newcomer ended, that its provider refuses, or that was got with other secrets. */
+  #spareOf({ token: known, spare, rejected }: Entry, newcomer: ServableToken): ServableToken | undefined {
+    const leftMs = runwayMs(newcomer, this.clock);
+    return [rejected ? undefined : known, spare].find(
+      (token) =>
+        token &&
+        runwayMs(token, this.clock) > leftMs &&
+        !newcomer.singleLive &&
+        token.secretVersion === newcomer.secretVersion,
+    );
   }
 
   /** A later token is in the store: check at the next read, but keep this one in case the store does not answer. */
@@ -105,6 +121,7 @@ export class TokenCache {
    */
   giveWay(clientId: string, generation: string): void {
     const entry = this.#entries.peek(clientId);
+    if (entry?.spare?.generation === generation) entry.spare = undefined;
     if (entry?.token.generation === generation) Object.assign(entry, { checkedAt: -Infinity, rejected: true });
   }
 

@@ -1,3 +1,4 @@
+import { ProviderUnavailable } from '#providers';
 import { Scene } from './scene.fixture';
 
 const checkedAgainMs = 10_000;
@@ -60,5 +61,24 @@ describe('a token that this process has', () => {
     };
     expect(await get()).toBe('token-1');
     expect(await get()).toBe('token-2');
+  });
+
+  it('is served while the one that another stored in its place is over, by clocks that differ', async () => {
+    const other = scene.newService();
+    const read = scene.store.read.bind(scene.store);
+    const renewedAt = (scene.clock.ms += 5_000);
+    // The other's clock is behind: of the token that it stores, little is left by ours.
+    scene.store.read = async (id) => {
+      const state = await read(id);
+      return { ...state, token: { ...state.token!, runwayMs: renewedAt + 1_000 - scene.clock.ms } };
+    };
+    await other.renewNow('c');
+    await other.drain();
+    expect(await get()).toBe('token-2');
+    scene.answer = () => Promise.reject(new ProviderUnavailable({ message: 'down', providerStatus: 502 }));
+    scene.clock.ms += 1_000;
+    expect(await get()).toBe('token-1');
+    scene.clock.ms += 300_000;
+    await expect(get()).rejects.toThrow('down');
   });
 });

@@ -108,15 +108,12 @@ export class TokenReader {
       return this.#withoutStore(clientId, error);
     }
     try {
-      if (state.token && state.token.runwayMs > 0) {
-        const kept = cache.keep(openStored(vault, clientId, state.token, clock));
-        // The same token may have been in the cache, and be over by the clock that nobody can set.
-        return runwayMs(kept, clock) > 0 ? { ...state, servable: kept } : state;
-      }
+      if (state.token && state.token.runwayMs > 0) cache.keep(openStored(vault, clientId, state.token, clock));
     } catch (error) {
       events.fault({ what: 'opening a stored token', error, clientId });
     }
-    // The store lost it, this process did not. What was disabled or deleted is dropped from the cache by the news.
+    // What was just read, where it is not over by the clock that nobody can set; or what the store lost and this process
+    // did not. What was disabled or deleted is dropped from the cache by the news.
     const servable = cache.servable(clientId);
     return servable ? { ...state, servable } : state;
   }
