@@ -40,10 +40,11 @@ export class Crowd {
 
   /**
    * When to renew, ms, in place of the moment planned: anywhere in the time up to it, which leaves as many renewals to each
-   * part of it.
+   * part of it; and all that a little later, since a token is not renewed at once. Drawn from less than a whole turn, they
+   * would leave the same gap in each of the following ones.
    */
   spread(renewInMs: number): number {
-    return Math.max(renewInMs * (0.05 + 0.95 * this.random()), minRestMs);
+    return Math.max(renewInMs * (0.05 + this.random()), minRestMs);
   }
 
   #isHere(now: number): boolean {

