@@ -18,7 +18,7 @@ export function failedAttempt(failure: LastFailure): Attempt {
 }
 
 /**
- * @param wentWell.records of `commit-4.lua`, oldest first
+ * @param wentWell.records of `commit-n.lua`, oldest first
  * @param wentWell.lastAtSeconds when the last of them was; `requestId` is its too
  */
 export function latestAttempts(

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { type PrivateRedis, startRedis } from '../../../../test/harness/redis';
 import { startWire, type Wire } from '../../../../test/harness/wire';
+import { clientKeys } from './redis-keys';
 import { RedisTokenStore } from './redis-token-store';
 import { token } from './stores.fixture';
 import type { News } from './token-store';
@@ -20,6 +22,31 @@ it('I1: a token that waits to be committed with others lives no longer for it, b
     const runways = await Promise.all(ids.map(async (id) => (await store.read(id)).token!.runwayMs));
     expect(Math.min(...runways)).toBeLessThanOrEqual(270_000 - 400);
   } finally {
+    await store.close();
+    await redis.stop();
+  }
+});
+
+it('stores all that is committed together but for those that Redis has something against', async () => {
+  const redis = await startRedis();
+  const store = new RedisTokenStore(redis.url);
+  await store.ready(5_000);
+  const direct = new Redis(redis.url);
+  try {
+    const ids = ['a', 'b', 'c', 'd'];
+    await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    const { claims } = await store.claimDue(64);
+    const { clientId, generation } = claims.at(-1)!;
+    const key = clientKeys(clientId).client;
+    await direct.set(key, 'no hash');
+    const commits = await Promise.allSettled(claims.map((claim) => store.commit(claim, token(Date.now()))));
+    const reasons = commits.map((commit) =>
+      commit.status === 'rejected' ? String(commit.reason) : commit.value.outcome,
+    );
+    expect(reasons).toEqual(['stored', 'stored', 'stored', expect.stringContaining('WRONGTYPE')]);
+    await expect(store.commit({ clientId, generation }, token(Date.now()))).rejects.toThrow('WRONGTYPE');
+  } finally {
+    direct.disconnect();
     await store.close();
     await redis.stop();
   }

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '#providers';
 import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt } from './attempts';
 import { isFull } from '../errors';
-import { Gathering } from './gathering';
+import { Commits } from './commits';
 import { Generations } from './generations';
 import { connectRedis, type RedisConnection } from './redis-connection';
 import { byShard, channel, clientKeys, permitsKey, shardCount, shardKeys } from './redis-keys';
@@ -35,15 +35,12 @@ import {
 const failuresKeptMs = 7 * 24 * 3_600_000;
 /** Of many renewals, Redis is woken for a few at a time: that costs it more than what they ask for. */
 const commitsGatherMs = 50;
-/** Longer values would cost the client's hash its compact encoding. */
-const maxRequestIdBytes = 64;
 
 const scripts = {
   claimDue: 2,
   claimOne: 3,
   claimRejected: 3,
   asking: 2,
-  commit: 4,
   postpone: 4,
   read: 3,
   enqueue: 2,
@@ -51,6 +48,7 @@ const scripts = {
   remove: 6,
   takePermits: 1,
   /** As many as are asked for, told before them. */
+  commit: 'n',
   generations: 'n',
 } as const;
 
@@ -76,7 +74,7 @@ export class RedisTokenStore implements TokenStore {
   readonly #connection: RedisConnection;
   readonly #redis: Scripted;
   readonly #news: RedisNews;
-  readonly #commits = new Gathering(commitsGatherMs);
+  readonly #commits: Commits;
   readonly #generations: Generations;
 
   constructor(url: string, { clock = systemClock, onLost, onReady, onFull, onEvicting }: RedisTokenStoreOptions = {}) {
@@ -98,6 +96,13 @@ export class RedisTokenStore implements TokenStore {
       });
     }
     const { isCluster } = this.#connection;
+    this.#commits = new Commits({
+      store: (keys, args) => this.#redis.commit(keys.length, ...keys, ...args),
+      onlyOneShard: isCluster,
+      gatherMs: commitsGatherMs,
+      clock,
+      clockShiftMs: () => this.clockShiftMs,
+    });
     this.#generations = new Generations((keys) => this.#redis.generations(keys.length, ...keys), isCluster);
     this.#news = new RedisNews(() => this.#connection.listen(), channel);
   }
@@ -168,24 +173,8 @@ export class RedisTokenStore implements TokenStore {
     return String(await this.#redis.asking(due, client, ...args)) as 'go' | 'early' | 'fenced';
   }
 
-  async commit(claim: Claim, token: NewToken): Promise<Commit> {
-    const since = this.#clock.monotonic();
-    // On demand, somebody waits.
-    if (claim.latenessMs !== undefined) await this.#commits.join();
-    const waitedMs = Math.floor(this.#clock.monotonic() - since);
-    const { due, client, trouble, token: tokenKey } = clientKeys(claim.clientId);
-    const [outcome, freshAgain] = await this.#redis.commit(
-      ...[due, client, trouble, tokenKey, claim.clientId, claim.generation, token.secretVersion, token.sealed],
-      ...[Math.floor(token.runwayMs - waitedMs), Math.floor(token.serveUntil), Math.floor(token.servableLifeMs)],
-      ...[Math.ceil(token.renewInMs - waitedMs), channel, this.clockShiftMs, Math.floor(token.marginMs)],
-      ...[token.fingerprints.length > 0 ? ` ${token.fingerprints.join(' ')} ` : ''],
-      ...[token.nextBeforeEndMs === undefined ? '' : Math.floor(token.nextBeforeEndMs), token.endsOthers ? 1 : 0],
-      ...[Math.ceil(token.minIntervalMs ?? 0)],
-      ...[token.unplannedRenewInMs === undefined ? '' : Math.ceil(token.unplannedRenewInMs)],
-      ...[Math.round(token.durationMs ?? 0), token.providerRequestId?.slice(0, maxRequestIdBytes) ?? ''],
-      claim.inTrouble ? 1 : 0,
-    );
-    return { outcome: String(outcome) as Commit['outcome'], freshAgain: Number(freshAgain) === 1 };
+  commit(claim: Claim, token: NewToken): Promise<Commit> {
+    return this.#commits.add(claim, token);
   }
 
   async postpone(

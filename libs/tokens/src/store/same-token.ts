@@ -19,7 +19,7 @@ export function isSame(stored: Stored | undefined, issued: NewToken, now: number
 }
 
 /**
- * What is to be stored of a token that was just issued, seeing what is in store; undefined when that is kept. `commit-4.lua`
+ * What is to be stored of a token that was just issued, seeing what is in store; undefined when that is kept. `commit-n.lua`
  * does the same in Redis.
  * @param rejected the provider no longer takes the one in store: it is worth less than any other
  */
