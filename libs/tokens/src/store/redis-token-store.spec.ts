@@ -52,6 +52,28 @@ it('stores all that is committed together but for those that Redis has something
   }
 });
 
+it('says that Redis throws keys away though it did not tell when it was asked first', async () => {
+  const redis = await startRedis();
+  const direct = new Redis(redis.url);
+  await direct.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  await direct.call('ACL', 'SETUSER', 'default', '-info');
+  jest.spyOn(console, 'warn').mockReturnValueOnce(undefined).mockReturnValueOnce(undefined); // of the library
+  const told: string[] = [];
+  const store = new RedisTokenStore(redis.url, { onEvicting: (policy) => told.push(policy) });
+  try {
+    await store.ready(5_000);
+    await delay(200);
+    expect(told).toEqual([]);
+    await direct.call('ACL', 'SETUSER', 'default', '+info');
+    for (let i = 0; i < 100 && told.length === 0; i++) await delay(50);
+    expect(told).toEqual(['allkeys-lru']);
+  } finally {
+    direct.disconnect();
+    await store.close();
+    await redis.stop();
+  }
+});
+
 describe('the connections to Redis', () => {
   let redis: PrivateRedis;
   let wire: Wire;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '#providers';
 import type { Redis } from 'ioredis';
 import { attemptsKept, failedAttempt } from './attempts';
@@ -35,6 +36,7 @@ import {
 const failuresKeptMs = 7 * 24 * 3_600_000;
 /** Of many renewals, Redis is woken for a few at a time: that costs it more than what they ask for. */
 const commitsGatherMs = 50;
+const askAgainMs = 1_000;
 
 const scripts = {
   claimDue: 2,
@@ -89,12 +91,7 @@ export class RedisTokenStore implements TokenStore {
     }
     this.#redis.on('error', onLost ?? (() => undefined));
     if (onReady) this.#redis.on('ready', onReady);
-    if (onEvicting) {
-      this.#redis.on('ready', async () => {
-        const policies = await this.#connection.evictionPolicies();
-        for (const policy of new Set(policies)) if (policy !== 'noeviction') onEvicting(policy);
-      });
-    }
+    if (onEvicting) this.#redis.on('ready', () => void this.#tellOfEviction(onEvicting));
     const { isCluster } = this.#connection;
     this.#commits = new Commits({
       store: (keys, args) => this.#redis.commit(keys.length, ...keys, ...args),
@@ -105,6 +102,15 @@ export class RedisTokenStore implements TokenStore {
     });
     this.#generations = new Generations((keys) => this.#redis.generations(keys.length, ...keys), isCluster);
     this.#news = new RedisNews(() => this.#connection.listen(), channel);
+  }
+
+  /** Asked again where it does not say so, as at a start on a busy machine; not for ever, since it may never do. */
+  async #tellOfEviction(onEvicting: (policy: string) => void, times = 5): Promise<void> {
+    const policies = await this.#connection.evictionPolicies();
+    for (const policy of new Set(policies)) if (policy !== 'noeviction') onEvicting(policy);
+    if (policies.length > 0 || times === 1) return;
+    await delay(askAgainMs, undefined, { ref: false });
+    await this.#tellOfEviction(onEvicting, times - 1);
   }
 
   /** Waits until Redis answers for the first time, at most so long; without an answer the store goes on trying. */
