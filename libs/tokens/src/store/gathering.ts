@@ -1,4 +1,5 @@
-import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { turns } from '../turns';
 
 /** So many in one turn of the event loop, since others wait for it. */
 const together = 8;
@@ -30,7 +31,7 @@ export class Gathering {
     const gathered = this.#waiting;
     this.#waiting = [];
     for (let at = 0; at < gathered.length; at += together) {
-      if (at > 0) await immediate();
+      await turns.next();
       for (const goOn of gathered.slice(at, at + together)) goOn();
     }
   }
