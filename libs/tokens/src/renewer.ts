@@ -94,6 +94,7 @@ export class Renewer {
       const inputs = await client.inputs();
       const issued = await this.#ask(claim, client, inputs);
       if (!issued) return 'not_yet';
+      // On demand, somebody waits.
       if (claim.latenessMs !== undefined) await turns.next();
       return await this.store(claim, client, issued);
     } catch (error) {

@@ -13,8 +13,7 @@ export class Turns {
   }
 
   readonly #letOneGo = (): void => {
-    this.#waiting[0]!();
-    this.#waiting.shift();
+    this.#waiting.shift()!();
     if (this.#waiting.length > 0) setImmediate(this.#letOneGo);
   };
 }
