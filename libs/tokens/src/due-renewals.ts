@@ -2,6 +2,7 @@ import { setImmediate as immediate, setTimeout as delay } from 'node:timers/prom
 import type { Renewer } from './renewer';
 import type { Claim, TokenStore } from './store/token-store';
 import type { TokenReader } from './token-reader';
+import { turns } from './turns';
 import type { Upkeep } from './upkeep';
 
 const maxInFlight = 200;
@@ -73,9 +74,10 @@ export class DueRenewals {
     const started = performance.now();
     const isBehind = claims.some(({ latenessMs = 0 }) => latenessMs > behindFromMs);
     const gapMs = isBehind ? 0 : Math.min(this.parts.spreadOverMs / claims.length, longestGapMs);
-    return (begun) => {
+    return async (begun) => {
       const waitMs = started + begun * gapMs - performance.now();
-      return waitMs > 0 && !this.#stopped ? delay(waitMs) : immediate();
+      if (waitMs > 0 && !this.#stopped) await delay(waitMs);
+      return turns.next();
     };
   }
 

@@ -6,6 +6,7 @@ import { ClientNotLoaded, type RenewableClient } from './renewable-client';
 import type { RenewalParts } from './renewal-parts';
 import { answerWasLost, minIntervalOf, retryDelayMs } from './renewal-policy';
 import { storeIssued } from './store-issued';
+import { turns } from './turns';
 import type { Attempts, Claim, LastFailure } from './store/token-store';
 
 /** As when the client cannot be read from the database. */
@@ -92,7 +93,10 @@ export class Renewer {
       }
       const inputs = await client.inputs();
       const issued = await this.#ask(claim, client, inputs);
-      return issued ? await this.store(claim, client, issued) : 'not_yet';
+      if (!issued) return 'not_yet';
+      // On demand, somebody waits.
+      if (claim.latenessMs !== undefined) await turns.next();
+      return await this.store(claim, client, issued);
     } catch (error) {
       if (this.#cutOff) return this.#giveBack(claim, cutOffRestMs);
       if (error instanceof HeldBack) return this.#holdBack(claim, client!, error);

@@ -1,14 +1,15 @@
-import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '#providers';
+import { turns } from '../turns';
 import { byShard, channel, clientKeys } from './redis-keys';
 import type { Reply } from './redis-replies';
 import type { Claim, Commit, NewToken } from './token-store';
 
 type Argument = string | number | Buffer;
 
-/** So many in one command: Redis does nothing else meanwhile. */
-const together = 50;
-/** So many are told in one turn of the event loop, since others wait for it. */
+/** So many in one command: neither Redis nor this process does anything else meanwhile. */
+const together = 16;
+/** So many are told in one turn of the event loop. */
 const toldTogether = 4;
 /** Longer values would cost the client's hash its compact encoding. */
 const maxRequestIdBytes = 64;
@@ -57,7 +58,10 @@ export class Commits {
     const { onlyOneShard } = this.options;
     const groups = onlyOneShard ? byShard(gathered, ({ claim }) => claim.clientId).values() : [gathered];
     for (const group of groups) {
-      for (let at = 0; at < group.length; at += together) void this.#store(group.slice(at, at + together));
+      for (let at = 0; at < group.length; at += together) {
+        if (at > 0) await turns.next();
+        void this.#store(group.slice(at, at + together));
+      }
     }
   }
 
@@ -72,7 +76,7 @@ export class Commits {
     try {
       const answers = await store(keys, [channel, clockShiftMs(), ...args]);
       for (const [i, { resolve, reject }] of tokens.entries()) {
-        if (i > 0 && i % toldTogether === 0) await immediate();
+        if (i > 0 && i % toldTogether === 0) await turns.next();
         const [outcome, more] = answers[i] as unknown as Reply;
         if (String(outcome) === 'failed') reject(new Error(String(more)));
         else resolve({ outcome: String(outcome) as Commit['outcome'], freshAgain: Number(more) === 1 });
