@@ -1,10 +1,15 @@
 import type { Clock, IssuedToken } from '#providers';
 import { Secret, type Vault } from '#vault';
-import type { ServableToken } from './token-cache';
+import type { ServableToken, TokenJson } from './token-cache';
 import type { Claim, StoredToken } from './store/token-store';
 
 /** Stands for the token inside a header and its like, so that a token of 900 bytes is stored once. None of them can contain it. */
 const placeholder = '\0';
+const placeholderInJson = '\\u0000';
+/** It, and what may look like it from the second one on: a backslash that stands for itself. */
+const placeholders = /(\\u0000|\\\\)/;
+/** A text that is the same in JSON, but for the quotes. Tokens are. */
+const plain = /^[ !#-[\]-~]*$/;
 
 interface Payload extends Partial<Record<(typeof carried)[number], Record<string, string>>> {
   token: string;
@@ -53,6 +58,7 @@ class OpenedToken implements ServableToken {
   readonly serveUntilMonotonic: number;
   readonly servableLifeMs: number;
   readonly #payload: Payload;
+  readonly #isPlain: boolean;
 
   constructor(
     readonly clientId: string,
@@ -63,6 +69,7 @@ class OpenedToken implements ServableToken {
     [this.generation, this.secretVersion, this.servableLifeMs] = [generation, secretVersion, servableLifeMs];
     [this.serveUntil, this.serveUntilMonotonic] = [clock.now() + runwayMs, clock.monotonic() + runwayMs];
     this.#payload = payload;
+    this.#isPlain = plain.test(payload.token);
     Object.freeze(this);
   }
 
@@ -92,6 +99,16 @@ class OpenedToken implements ServableToken {
 
   get outputs(): Readonly<Record<string, string>> | undefined {
     return this.#payload.outputs && this.#filled(this.#payload.outputs);
+  }
+
+  get json(): TokenJson {
+    const { token, headers, scope, query, cookies, outputs } = this.#payload;
+    const text = this.#isPlain ? token : JSON.stringify(token).slice(1, -1);
+    const rest = JSON.stringify({ headers, scope, query, cookies, outputs });
+    // Added up rather than replaced: the text is copied when the answer is written, and not before.
+    let filled = '';
+    for (const part of rest.slice(1, -1).split(placeholders)) filled += part === placeholderInJson ? text : part;
+    return { accessToken: `"${text}"`, rest: filled };
   }
 
   get plannedEarlyMs(): number | undefined {
