@@ -59,6 +59,7 @@ class OpenedToken implements ServableToken {
   readonly servableLifeMs: number;
   readonly #payload: Payload;
   readonly #isPlain: boolean;
+  readonly #rest: readonly string[];
 
   constructor(
     readonly clientId: string,
@@ -70,6 +71,7 @@ class OpenedToken implements ServableToken {
     [this.serveUntil, this.serveUntilMonotonic] = [clock.now() + runwayMs, clock.monotonic() + runwayMs];
     this.#payload = payload;
     this.#isPlain = plain.test(payload.token);
+    this.#rest = partsOf(payload);
     Object.freeze(this);
   }
 
@@ -102,13 +104,12 @@ class OpenedToken implements ServableToken {
   }
 
   get json(): TokenJson {
-    const { token, headers, scope, query, cookies, outputs } = this.#payload;
+    const { token } = this.#payload;
     const text = this.#isPlain ? token : JSON.stringify(token).slice(1, -1);
-    const rest = JSON.stringify({ headers, scope, query, cookies, outputs });
     // Added up rather than replaced: the text is copied when the answer is written, and not before.
-    let filled = '';
-    for (const part of rest.slice(1, -1).split(placeholders)) filled += part === placeholderInJson ? text : part;
-    return { accessToken: `"${text}"`, rest: filled };
+    let rest = '';
+    for (const part of this.#rest) rest += part === placeholderInJson ? text : part;
+    return { accessToken: `"${text}"`, rest };
   }
 
   get plannedEarlyMs(): number | undefined {
@@ -123,6 +124,15 @@ class OpenedToken implements ServableToken {
     return Object.freeze(replaceInValues(templates, placeholder, this.accessToken));
   }
 }
+
+/** The JSON of what goes out with the token, cut where the token stands in it. Most tokens have the same as the one before. */
+function partsOf({ headers, scope, query, cookies, outputs }: Payload): readonly string[] {
+  const json = JSON.stringify({ headers, scope, query, cookies, outputs }).slice(1, -1);
+  if (json !== lastParts.json) lastParts = { json, parts: json.split(placeholders) };
+  return lastParts.parts;
+}
+
+let lastParts: { json: string; parts: readonly string[] } = { json: '', parts: [] };
 
 function carriedWith(from: Pick<Payload, (typeof carried)[number]>, what: string, by: string) {
   const given = carried.flatMap((part) => (from[part] ? [[part, replaceInValues(from[part], what, by)]] : []));

@@ -1,14 +1,15 @@
-import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { clientKeys, shardOf } from './redis-keys';
 import type { Reply } from './redis-replies';
 
-/** Redis does nothing else meanwhile. */
-const together = 100;
+/** More are not waited for: Redis looks for these while this process reads the next requests, and neither waits for the other. */
+const together = 16;
 
 /** About many clients, with one promise for all of their answers. */
 interface Question {
   keys: string[];
   answers: Promise<Reply>;
+  /** Now; else at the end of the turn. */
+  send: () => void;
 }
 
 /** What is asked in one turn of the event loop is one question: a command costs this process more than its answer. */
@@ -26,18 +27,23 @@ export class Generations {
     const shard = this.onlyOneShard ? shardOf(clientId) : 0;
     const question = this.#open.get(shard) ?? this.#begin(shard);
     const at = question.keys.push(clientKeys(clientId).client) - 1;
-    if (question.keys.length === together) this.#open.delete(shard);
+    if (question.keys.length === together) question.send();
     return (await question.answers)[at]?.toString();
   }
 
   #begin(shard: number): Question {
     const keys: string[] = [];
-    const send = (): Promise<Reply> => {
-      if (this.#open.get(shard) === question) this.#open.delete(shard);
-      return this.ask(keys);
-    };
-    const question: Question = { keys, answers: endOfTurn().then(send) };
+    let send = (): void => undefined;
+    const answers = new Promise<Reply>((resolve) => {
+      send = () => {
+        if (this.#open.get(shard) !== question) return;
+        this.#open.delete(shard);
+        resolve(this.ask(keys));
+      };
+    });
+    const question: Question = { keys, answers, send };
     this.#open.set(shard, question);
+    setImmediate(send);
     return question;
   }
 }
