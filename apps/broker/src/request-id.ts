@@ -6,6 +6,8 @@ const digits = Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz', 'latin1');
 export class RequestIds {
   readonly #prefix = `${process.pid.toString(36)}-`;
   #count = 0;
+  #now = 0;
+  #time = '';
 
   /** The one that the request brought, if it is fit for a log; else a new one. */
   of(given: unknown): string {
@@ -15,7 +17,9 @@ export class RequestIds {
   next(): string {
     const count = (this.#count = (this.#count + 1) % 36 ** countDigits);
     const text = count.toString(36).padStart(countDigits, '0');
-    return `${this.#prefix}${text}-${Date.now().toString(36)}`;
+    const now = Date.now();
+    if (now !== this.#now) [this.#now, this.#time] = [now, now.toString(36)];
+    return `${this.#prefix}${text}-${this.#time}`;
   }
 
   /** Counts on in an id that stands in `bytes`, of an answer that is sent again: the same as `next`, in place. */

@@ -29,6 +29,20 @@ describe('a sealed token', () => {
     );
   });
 
+  it.each([
+    ['plain', token],
+    ['with quotes and what else is escaped', 'a"\\u0000\\\\b\n\u2028\ud800'],
+    ['not ASCII', 'tökén €\u007f'],
+    ['with what means something where texts are replaced', '$&$1$`'],
+  ])('is the same JSON that its parts are: %s', (_, text) => {
+    const headers = { authorization: `Bearer ${text}`, 'x-both': `${text}, ${text}`, 'x-none': '\\u0000 \\\\u0000"\\' };
+    const outputs = { '\\u0000': `\\${text}\\` };
+    const given = { ...issued, accessToken: new Secret(text), headers, scope: '\\u0000', outputs, query: {} };
+    const { json, scope, query, cookies } = reopened(given).servable;
+    expect(json.accessToken).toBe(JSON.stringify(text));
+    expect(`{${json.rest}}`).toBe(JSON.stringify({ headers, scope, query, cookies, outputs }));
+  });
+
   it('comes back without what its provider did not give', () => {
     const { servable } = reopened(issued);
     for (const part of ['query', 'cookies', 'outputs'] as const) expect(servable[part]).toBeUndefined();

@@ -1,10 +1,15 @@
 import type { Clock, IssuedToken } from '#providers';
 import { Secret, type Vault } from '#vault';
-import type { ServableToken } from './token-cache';
+import type { ServableToken, TokenJson } from './token-cache';
 import type { Claim, StoredToken } from './store/token-store';
 
 /** Stands for the token inside a header and its like, so that a token of 900 bytes is stored once. None of them can contain it. */
 const placeholder = '\0';
+const placeholderInJson = '\\u0000';
+/** It, and what may look like it from the second one on: a backslash that stands for itself. */
+const placeholders = /(\\u0000|\\\\)/;
+/** A text that is the same in JSON, but for the quotes. Tokens are. */
+const plain = /^[ !#-[\]-~]*$/;
 
 interface Payload extends Partial<Record<(typeof carried)[number], Record<string, string>>> {
   token: string;
@@ -53,6 +58,8 @@ class OpenedToken implements ServableToken {
   readonly serveUntilMonotonic: number;
   readonly servableLifeMs: number;
   readonly #payload: Payload;
+  readonly #isPlain: boolean;
+  readonly #rest: readonly string[];
 
   constructor(
     readonly clientId: string,
@@ -63,6 +70,8 @@ class OpenedToken implements ServableToken {
     [this.generation, this.secretVersion, this.servableLifeMs] = [generation, secretVersion, servableLifeMs];
     [this.serveUntil, this.serveUntilMonotonic] = [clock.now() + runwayMs, clock.monotonic() + runwayMs];
     this.#payload = payload;
+    this.#isPlain = plain.test(payload.token);
+    this.#rest = partsOf(payload);
     Object.freeze(this);
   }
 
@@ -94,6 +103,15 @@ class OpenedToken implements ServableToken {
     return this.#payload.outputs && this.#filled(this.#payload.outputs);
   }
 
+  get json(): TokenJson {
+    const { token } = this.#payload;
+    const text = this.#isPlain ? token : JSON.stringify(token).slice(1, -1);
+    // Added up rather than replaced: the text is copied when the answer is written, and not before.
+    let rest = '';
+    for (const part of this.#rest) rest += part === placeholderInJson ? text : part;
+    return { accessToken: `"${text}"`, rest };
+  }
+
   get plannedEarlyMs(): number | undefined {
     return this.#payload.early;
   }
@@ -106,6 +124,15 @@ class OpenedToken implements ServableToken {
     return Object.freeze(replaceInValues(templates, placeholder, this.accessToken));
   }
 }
+
+/** The JSON of what goes out with the token, cut where the token stands in it. Most tokens have the same as the one before. */
+function partsOf({ headers, scope, query, cookies, outputs }: Payload): readonly string[] {
+  const json = JSON.stringify({ headers, scope, query, cookies, outputs }).slice(1, -1);
+  if (json !== lastParts.json) lastParts = { json, parts: json.split(placeholders) };
+  return lastParts.parts;
+}
+
+let lastParts: { json: string; parts: readonly string[] } = { json: '', parts: [] };
 
 function carriedWith(from: Pick<Payload, (typeof carried)[number]>, what: string, by: string) {
   const given = carried.flatMap((part) => (from[part] ? [[part, replaceInValues(from[part], what, by)]] : []));

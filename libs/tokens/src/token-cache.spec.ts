@@ -6,7 +6,14 @@ const clock = { now: () => 1_000_000 + passedMs, monotonic: () => 5_000 + passed
 function tokenOf(generation: string, livesMs: number): ServableToken {
   const [serveUntil, serveUntilMonotonic] = [clock.now() + livesMs, clock.monotonic() + livesMs];
   return {
-    ...{ clientId: 'c', generation, accessToken: `token ${generation}`, tokenType: 'Bearer', headers: {} },
+    ...{
+      clientId: 'c',
+      generation,
+      accessToken: `token ${generation}`,
+      tokenType: 'Bearer',
+      headers: {},
+      json: {} as never,
+    },
     ...{ serveUntil, serveUntilMonotonic, servableLifeMs: livesMs, secretVersion: 1 },
   };
 }

@@ -1,6 +1,12 @@
 import type { Clock } from '#providers';
 import { LRUCache } from 'lru-cache';
 
+export interface TokenJson {
+  readonly accessToken: string;
+  /** `headers`, `scope`, `query`, `cookies` and `outputs`, as far as they are there, in this order; without the braces around them. */
+  readonly rest: string;
+}
+
 /** A token as it is served. Immutable: a reply prepared from it stays right as long as the object is in the cache. */
 export interface ServableToken {
   readonly clientId: string;
@@ -18,6 +24,8 @@ export interface ServableToken {
   readonly cookies?: Readonly<Record<string, string>> | undefined;
   /** What else the provider told. */
   readonly outputs?: Readonly<Record<string, string>> | undefined;
+  /** The token and what goes out with it, as JSON: for answers, which need not take it apart to put it together again. */
+  readonly json: TokenJson;
   /** Never served past either of these, ms. */
   readonly serveUntil: number;
   readonly serveUntilMonotonic: number;
@@ -75,8 +83,8 @@ export class TokenCache {
 
   /** The same, of which nothing was heard that says there is another one. */
   trusted(clientId: string): ServableToken | undefined {
-    const doubted = this.#entries.peek(clientId)?.checkedAt === -Infinity;
-    return doubted ? undefined : this.servable(clientId);
+    const entry = this.#entries.peek(clientId);
+    return entry && entry.checkedAt !== -Infinity && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;
   }
 
   /**
@@ -90,10 +98,13 @@ export class TokenCache {
     const isKept =
       known?.generation === token.generation || (known && !entry?.rejected && this.#outlives(known, token));
     const kept = isKept ? known : token;
-    const checked = { token: kept, checkedAt: this.clock.monotonic(), rejected: false };
+    const checkedAt = this.clock.monotonic();
     // One that is there is changed rather than replaced: a new one at each check would be what grows old and dies.
-    if (entry) Object.assign(entry, { ...checked, spare: isKept ? entry.spare : this.#spareOf(entry, token) });
-    else this.#entries.set(token.clientId, { ...checked, spare: undefined });
+    if (!entry) this.#entries.set(token.clientId, { token, spare: undefined, checkedAt, rejected: false });
+    else {
+      if (!isKept) entry.spare = this.#spareOf(entry, token);
+      [entry.token, entry.checkedAt, entry.rejected] = [kept, checkedAt, false];
+    }
     return kept;
   }
 

@@ -70,30 +70,34 @@ export class TokenReader {
 
   /** One read of the store at a time for each client. When it fails, what is in this process and still good is served. */
   read(clientId: string): Promise<Reading> {
-    return singleFlight(this.#reads, clientId, async () => {
-      try {
-        const reading = (await this.#unchanged(clientId)) ?? (await this.readNow(clientId));
-        const newest = this.#overtaken.get(clientId);
-        if (newest !== undefined && reading.servable?.generation !== newest) this.parts.cache.doubt(clientId);
-        return reading;
-      } finally {
-        this.#overtaken.delete(clientId);
-      }
-    });
+    return singleFlight(this.#reads, clientId, () => this.#read(clientId));
   }
 
-  /** What is in this process, where the store has nothing else: that costs less to find out than to read it again. */
-  async #unchanged(clientId: string): Promise<Reading | undefined> {
+  async #read(clientId: string): Promise<Reading> {
     const { store, cache } = this.parts;
-    const servable = cache.trusted(clientId);
-    if (!servable) return undefined;
     try {
-      if ((await store.generation(clientId)) !== servable.generation) return undefined;
-    } catch (error) {
-      return this.#withoutStore(clientId, error);
+      let reading: Reading | undefined;
+      const known = cache.trusted(clientId);
+      if (known) {
+        try {
+          // Whether the store has another one costs less to find out than to read it again.
+          if ((await store.generation(clientId)) === known.generation) reading = this.#confirmed(known);
+        } catch (error) {
+          reading = this.#withoutStore(clientId, error);
+        }
+      }
+      reading ??= await this.readNow(clientId);
+      const newest = this.#overtaken.get(clientId);
+      if (newest !== undefined && reading.servable?.generation !== newest) cache.doubt(clientId);
+      return reading;
+    } finally {
+      this.#overtaken.delete(clientId);
     }
-    this.#answered(clientId);
-    cache.keep(servable);
+  }
+
+  #confirmed(servable: ServableToken): Reading {
+    this.#answered(servable.clientId);
+    this.parts.cache.keep(servable);
     return { failures: 0, refusals: 0, servable };
   }
 

@@ -109,11 +109,14 @@ export class TokenService {
   async get(clientId: string, { minTtlSeconds = 0 }: { minTtlSeconds?: number } = {}): Promise<ServableToken> {
     const cached = this.peek(clientId, minTtlSeconds);
     if (cached) return cached;
-    const before: Reading = await this.#reader.read(clientId).catch(async (error: unknown) => {
+    let before: Reading;
+    try {
+      before = await this.#reader.read(clientId);
+    } catch (error) {
       const servable = this.#renews && (await this.#direct.mint(clientId, this.#reader.storeAwayMs(clientId)));
       if (!servable) throw error;
-      return { failures: 0, refusals: 0, servable };
-    });
+      before = { failures: 0, refusals: 0, servable };
+    }
     if (before.servable && this.#reader.lastsLongEnough(before.servable, minTtlSeconds)) return before.servable;
     const seen = (before.token ?? before.servable)?.generation;
     const after = await this.#demanded.laterThan(clientId, seen).catch((error: unknown) => {

@@ -19,6 +19,10 @@ interface Frame {
 
 type Headers = Record<string, string>;
 
+/** What is sent: as text where each of its characters is one byte, since that goes out without being copied first. */
+export type Bytes = Buffer | string;
+export const encoding = 'latin1';
+
 /** Answers as Fastify and Node would write them: the same headers, in the same order. */
 export class AnswerBytes {
   readonly #tokens = new Prepared<Frame>();
@@ -36,14 +40,14 @@ export class AnswerBytes {
    * The token, on a connection that stays open. The bytes may be those of the next such answer too: whoever cannot write
    * them at once calls `letGo`.
    */
-  token(token: ServableToken, client: string): Buffer {
+  token(token: ServableToken, client: string): Bytes {
     const expiresIn = this.answers.expiresIn(token);
     const second = this.#now();
     let frame = this.#tokens.of(token);
     if (!frame || !this.#bring(frame, second, expiresIn)) {
       // With a single live token more of it changes with time.
       const isKept = !token.singleLive && this.#tokens.isWorth(token);
-      if (!isKept) return this.tokenOnce(token, client, this.ids.next(), false);
+      if (!isKept) return this.tokenOnce(token, client);
       frame = this.#tokenFrame(token, client, second, expiresIn);
       this.#tokens.keep(frame);
     }
@@ -52,12 +56,12 @@ export class AnswerBytes {
   }
 
   /** The same for 304. */
-  notModified(token: ServableToken): Buffer {
+  notModified(token: ServableToken): Bytes {
     const second = this.#now();
     let frame = this.#notModified.of(token);
     if (!frame || !this.#bring(frame, second)) {
-      if (!this.#notModified.isWorth(token)) return this.notModifiedOnce(token, this.ids.next(), false);
-      const head = this.#head(304, this.ids.next(), this.#tokenHeaders(token));
+      if (!this.#notModified.isWorth(token)) return this.notModifiedOnce(token);
+      const head = this.#head(304, this.ids.next(), tokenLines(token));
       frame = { token, bytes: exactly(head), second, ...this.#places(head) };
       this.#notModified.keep(frame);
     }
@@ -71,31 +75,32 @@ export class AnswerBytes {
   }
 
   /** The token, where nothing is kept for it, the connection is to end, or the request brought its own id. */
-  tokenOnce(token: ServableToken, client: string, requestId: string, close: boolean): Buffer {
+  tokenOnce(token: ServableToken, client: string, close = false, requestId = this.ids.next()): Bytes {
     const body = this.answers.body(token, client, this.answers.expiresIn(token));
-    const headers = { ...this.#tokenHeaders(token), 'content-type': 'application/json; charset=utf-8' };
-    return this.once(200, headers, body, requestId, close);
+    return this.#once(200, tokenLines(token) + jsonLine, body, requestId, close);
   }
 
-  notModifiedOnce(token: ServableToken, requestId: string, close: boolean): Buffer {
+  notModifiedOnce(token: ServableToken, close = false, requestId = this.ids.next()): Bytes {
     this.#now();
-    return Buffer.from(this.#head(304, requestId, this.#tokenHeaders(token), undefined, close));
+    return this.#head(304, requestId, tokenLines(token), undefined, close);
   }
 
-  once(status: number, headers: Headers, body: string, requestId: string, close: boolean): Buffer {
+  once(status: number, headers: Headers, body: string, requestId: string, close: boolean): Bytes {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    return this.#once(status, lines.join(''), body, requestId, close);
+  }
+
+  #once(status: number, lines: string, body: string, requestId: string, close: boolean): Bytes {
     this.#now();
-    const bodyBytes = Buffer.byteLength(body);
-    const head = this.#head(status, requestId, headers, bodyBytes, close);
-    const bytes = Buffer.allocUnsafe(head.length + bodyBytes);
-    bytes.write(head, 'latin1');
-    bytes.write(body, head.length);
-    return bytes;
+    // Most are ASCII: to look at the whole is to put it together in memory once, which it has to be anyway.
+    const text = this.#head(status, requestId, lines, body.length, close) + body;
+    if (Buffer.byteLength(text) === text.length) return text;
+    return Buffer.from(this.#head(status, requestId, lines, Buffer.byteLength(body), close) + body);
   }
 
   #tokenFrame(token: ServableToken, client: string, second: number, expiresIn: number): Frame {
     const body = this.answers.body(token, client, expiresIn);
-    const headers = { ...this.#tokenHeaders(token), 'content-type': 'application/json; charset=utf-8' };
-    const head = this.#head(200, this.ids.next(), headers, Buffer.byteLength(body));
+    const head = this.#head(200, this.ids.next(), tokenLines(token) + jsonLine, Buffer.byteLength(body));
     const before = body.slice(0, body.indexOf(expiresInKey) + expiresInKey.length);
     const expiresInAt = head.length + Buffer.byteLength(before);
     return { token, bytes: exactly(head + body), second, expiresIn, expiresInAt, ...this.#places(head) };
@@ -116,18 +121,13 @@ export class AnswerBytes {
     return true;
   }
 
-  #tokenHeaders(token: ServableToken): Headers {
-    return { 'cache-control': 'no-store', etag: etagOf(token) };
-  }
-
-  #head(status: number, requestId: string, headers: Headers, contentLength?: number, close = false): string {
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  #head(status: number, requestId: string, lines: string, contentLength?: number, close = false): string {
     const length = contentLength === undefined ? '' : `content-length: ${contentLength}\r\n`;
     const connection = close
       ? 'Connection: close\r\n'
       : `Connection: keep-alive\r\nKeep-Alive: timeout=${this.keepAliveSeconds()}\r\n`;
     const first = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
-    return `${first}${idHeader}${requestId}\r\n${lines.join('')}${length}${dateHeader}${this.#date}\r\n${connection}\r\n`;
+    return `${first}${idHeader}${requestId}\r\n${lines}${length}${dateHeader}${this.#date}\r\n${connection}\r\n`;
   }
 
   #places(head: string): { idAt: number; dateAt: number } {
@@ -149,8 +149,13 @@ export class AnswerBytes {
 
 const idHeader = 'x-request-id: ';
 const dateHeader = 'Date: ';
+const jsonLine = 'content-type: application/json; charset=utf-8\r\n';
 /** Inside a string its quotes would be escaped: where it stands first in a body it is the key. */
 const expiresInKey = '"expires_in":';
+
+function tokenLines(token: ServableToken): string {
+  return `cache-control: no-store\r\netag: ${etagOf(token)}\r\n`;
+}
 
 /** Not from Node's pool: what is kept for a token would keep the 8 KB around it. */
 function exactly(text: string): Buffer {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { ServableToken } from '#tokens';
 import type { Logger } from '../logger';
 import { isInboundId, type RequestIds } from '../request-id';
-import type { AnswerBytes } from './answer-bytes';
+import { type AnswerBytes, type Bytes, encoding } from './answer-bytes';
 import { credentialsOf } from '../auth/authenticator';
 import { type Admitted, matches, type TokenAnswers } from '../tokens/token-answer';
 import { readHead, type TokenHead } from './head';
@@ -92,14 +92,14 @@ export class LaneConnection {
       this.#admitted = admitted;
       const token = answers.peek(admitted);
       if (token) this.#serve(admitted, token, 'hit', question);
-      else void this.#answerLater(admitted, question);
+      else void this.#lookUp(admitted, question);
     } catch (error) {
       this.#refuse(error, question, performance.now());
     }
   }
 
-  /** Somebody has to be asked first: the database, Redis or the provider. */
-  async #answerLater(admitting: Admitted | Promise<Admitted>, question: LaneQuestion): Promise<void> {
+  /** The database has to be asked first. */
+  async #answerLater(admitting: Promise<Admitted>, question: LaneQuestion): Promise<void> {
     const { answers } = this.parts;
     const since = performance.now();
     this.#busy = true;
@@ -108,26 +108,38 @@ export class LaneConnection {
       this.#admitted = admitted;
       const token = answers.peek(admitted);
       if (token) this.#serve(admitted, token, 'hit', question);
-      else this.#serve(admitted, await answers.get(admitted), 'miss', question);
+      else await this.#lookUp(admitted, question);
+    } catch (error) {
+      this.#refuse(error, question, since);
+    }
+  }
+
+  /** Redis has to be asked first, or the provider. */
+  async #lookUp(admitted: Admitted, question: LaneQuestion): Promise<void> {
+    const since = performance.now();
+    this.#busy = true;
+    try {
+      this.#serve(admitted, await this.parts.answers.get(admitted), 'miss', question);
     } catch (error) {
       this.#refuse(error, question, since);
     }
   }
 
   #serve(admitted: Admitted, token: ServableToken, how: 'hit' | 'miss', question: LaneQuestion): void {
-    const { answers, bytes, ids } = this.parts;
-    const notModified = matches(question.ifNoneMatch, token);
+    const { answers, bytes } = this.parts;
+    const { name, ifNoneMatch, requestId } = question;
+    const notModified = matches(ifNoneMatch, token);
     answers.served(admitted, token, notModified ? 'not_modified' : how);
     const close = this.#isLast(question);
-    if (question.requestId === undefined && !close) {
-      this.#write(notModified ? bytes.notModified(token) : bytes.token(token, question.name), false, token);
-      return;
+    // Whoever's token had to be looked up asks for it seldom.
+    if (how === 'hit' && requestId === undefined && !close) {
+      this.#write(notModified ? bytes.notModified(token) : bytes.token(token, name), false, token);
+    } else {
+      const once = notModified
+        ? bytes.notModifiedOnce(token, close, requestId)
+        : bytes.tokenOnce(token, name, close, requestId);
+      this.#write(once, close);
     }
-    const id = ids.of(question.requestId);
-    this.#write(
-      notModified ? bytes.notModifiedOnce(token, id, close) : bytes.tokenOnce(token, question.name, id, close),
-      close,
-    );
   }
 
   #refuse(error: unknown, question: LaneQuestion, since: number): void {
@@ -147,11 +159,11 @@ export class LaneConnection {
   }
 
   /** @param token whose bytes they are, if others get the same ones */
-  #write(bytes: Buffer, last: boolean, token?: ServableToken): void {
+  #write(bytes: Bytes, last: boolean, token?: ServableToken): void {
     const { socket } = this;
     if (socket.destroyed) return;
     this.#usedAt = performance.now();
-    socket.write(bytes);
+    socket.write(bytes, encoding);
     if (last) return this.#finish();
     if (socket.writableLength === 0) return this.#resume();
     // The caller does not read as fast as it asks: it is heard again when it has.

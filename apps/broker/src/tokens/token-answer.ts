@@ -67,16 +67,12 @@ export class TokenAnswers {
 
   /** Who asks, and whether they may. @throws Problem, at once or later */
   admit(question: TokenQuestion): Admitted | Promise<Admitted> {
-    const { credentials, name, minTtl } = question;
+    const { credentials, name } = question;
     // What cannot be a name is looked for under no name: the key is checked all the same, and nothing found.
     const lookedFor = isName(name) ? name : '';
-    const admitted = (caller: Caller | null): Admitted => ({
-      ...permitted(caller, name),
-      minTtlSeconds: minTtlOf(minTtl),
-    });
     const caller = this.#authenticator.identifyNow(credentials, lookedFor);
-    if (caller !== undefined) return admitted(caller);
-    return this.#authenticator.identify(credentials, lookedFor).then(admitted);
+    if (caller !== undefined) return permittedFor(caller, question);
+    return this.#authenticator.identify(credentials, lookedFor).then((found) => permittedFor(found, question));
   }
 
   /** Whether the very same question need not be judged anew. */
@@ -139,10 +135,11 @@ export class TokenAnswers {
 
   /** All but the seconds that it is given stays as it is, unless it is a single live token: then `expires_at` does not. */
   body(token: ServableToken, client: string, expires_in: number): string {
-    const { accessToken: access_token, tokenType: token_type, headers, scope, query, cookies, outputs } = token;
-    const expires_at = new Date(this.#tokens.expiresAt(token)).toISOString();
-    const seconds = { expires_in, expires_at };
-    return JSON.stringify({ client, access_token, token_type, ...seconds, headers, scope, query, cookies, outputs });
+    const { accessToken, rest } = token.json;
+    const type = JSON.stringify(token.tokenType);
+    const expiresAt = new Date(this.#tokens.expiresAt(token)).toISOString();
+    const times = `"expires_in":${expires_in},"expires_at":"${expiresAt}"`;
+    return `{"client":${JSON.stringify(client)},"access_token":${accessToken},"token_type":${type},${times},${rest}}`;
   }
 }
 
@@ -156,6 +153,11 @@ export function matches(ifNoneMatch: string | undefined, token: ServableToken): 
   const etag = etagOf(token);
   if (ifNoneMatch === etag) return true;
   return ifNoneMatch.split(',').some((part) => part.trim().replace(/^W\//, '') === etag || part.trim() === '*');
+}
+
+function permittedFor(found: Caller | null, { name, minTtl }: TokenQuestion): Admitted {
+  const { caller, clientId, service } = permitted(found, name);
+  return { caller, name, clientId, service, minTtlSeconds: minTtlOf(minTtl) };
 }
 
 function minTtlOf(given: unknown): number {

@@ -1,18 +1,21 @@
-import { byShard, clientKeys } from './redis-keys';
+import { clientKeys, shardOf } from './redis-keys';
 import type { Reply } from './redis-replies';
 
-/** Redis does nothing else meanwhile. */
-const together = 100;
+/** More are not waited for: Redis looks for these while this process reads the next requests, and neither waits for the other. */
+const together = 16;
 
-interface Asked {
-  clientId: string;
-  resolve: (generation: string | undefined) => void;
-  reject: (error: unknown) => void;
+/** About many clients, with one promise for all of their answers. */
+interface Question {
+  keys: string[];
+  answers: Promise<Reply>;
+  /** Now; else at the end of the turn. */
+  send: () => void;
 }
 
 /** What is asked in one turn of the event loop is one question: a command costs this process more than its answer. */
 export class Generations {
-  #asked: Asked[] = [];
+  /** Those that more may be asked with: one, or in a cluster one of each shard. */
+  readonly #open = new Map<number, Question>();
 
   constructor(
     private readonly ask: (keys: string[]) => Promise<Reply>,
@@ -20,27 +23,27 @@ export class Generations {
     private readonly onlyOneShard: boolean,
   ) {}
 
-  of(clientId: string): Promise<string | undefined> {
-    return new Promise((resolve, reject) => {
-      if (this.#asked.push({ clientId, resolve, reject }) === 1) setImmediate(() => this.#send());
+  async of(clientId: string): Promise<string | undefined> {
+    const shard = this.onlyOneShard ? shardOf(clientId) : 0;
+    const question = this.#open.get(shard) ?? this.#begin(shard);
+    const at = question.keys.push(clientKeys(clientId).client) - 1;
+    if (question.keys.length === together) question.send();
+    return (await question.answers)[at]?.toString();
+  }
+
+  #begin(shard: number): Question {
+    const keys: string[] = [];
+    let send = (): void => undefined;
+    const answers = new Promise<Reply>((resolve) => {
+      send = () => {
+        if (this.#open.get(shard) !== question) return;
+        this.#open.delete(shard);
+        resolve(this.ask(keys));
+      };
     });
-  }
-
-  #send(): void {
-    const asked = this.#asked;
-    this.#asked = [];
-    const groups = this.onlyOneShard ? byShard(asked, ({ clientId }) => clientId).values() : [asked];
-    for (const group of groups) {
-      for (let at = 0; at < group.length; at += together) void this.#askFor(group.slice(at, at + together));
-    }
-  }
-
-  async #askFor(asked: Asked[]): Promise<void> {
-    try {
-      const answers = await this.ask(asked.map(({ clientId }) => clientKeys(clientId).client));
-      for (const [i, { resolve }] of asked.entries()) resolve(answers[i]?.toString());
-    } catch (error) {
-      for (const { reject } of asked) reject(error);
-    }
+    const question: Question = { keys, answers, send };
+    this.#open.set(shard, question);
+    setImmediate(send);
+    return question;
   }
 }

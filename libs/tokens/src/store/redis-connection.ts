@@ -22,6 +22,8 @@ const impatient = {
 export interface RedisConnection {
   /** For everything but listening. */
   commands: Redis | Cluster;
+  /** Does not wait for the end of the turn with what is to go out together: somebody waits for it. */
+  sendNow(): void;
   /** Whether the keys of a command must be in one slot. */
   isCluster: boolean;
   /** A connection to listen on, which is not made again when it ends. In a cluster to any node: each has all the news. */
@@ -59,6 +61,7 @@ export function connectRedis(url: string, onRefused: (error: Error) => void = ()
   return {
     commands,
     isCluster: false,
+    sendNow: () => sendNow(commands),
     listen: () => {
       const listener = connectOne(address, { retryStrategy: null });
       return listener.on(ended, () => listener.disconnect()); // with it, what waits for news of a failover
@@ -89,6 +92,10 @@ function sendTogether(redis: Redis): Redis {
       return write(...given);
     };
   });
+}
+
+function sendNow({ stream }: Redis): void {
+  if (stream?.writableCorked) stream.uncork(); // there is none before the first connection
 }
 
 function connectOne(address: Exclude<RedisAddress, { kind: 'cluster' }>, more: Options): Redis {
@@ -156,6 +163,7 @@ function connectCluster(
   return {
     commands,
     isCluster: true,
+    sendNow: () => commands.nodes('master').forEach(sendNow),
     listen: () => {
       const known = commands.nodes().map(({ options }) => ({ host: options.host!, port: options.port! }));
       const candidates = known.length > 0 ? known : nodes;

@@ -100,7 +100,11 @@ export class RedisTokenStore implements TokenStore {
       clock,
       clockShiftMs: () => this.clockShiftMs,
     });
-    this.#generations = new Generations((keys) => this.#redis.generations(keys.length, ...keys), isCluster);
+    this.#generations = new Generations(async (keys) => {
+      const reply = this.#redis.generations(keys.length, ...keys);
+      this.#connection.sendNow();
+      return reply;
+    }, isCluster);
     this.#news = new RedisNews(() => this.#connection.listen(), channel);
   }
 
