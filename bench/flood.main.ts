@@ -32,5 +32,6 @@ function open(): void {
   socket.on('close', () => setTimeout(open, 5));
 }
 
-for (let i = 0; i < Number(connections); i++) open();
+// One after the other, so that they do not all come at the same moments ever after.
+for (let i = 0; i < Number(connections); i++) setTimeout(open, i);
 process.on('message', () => process.send?.({ sent, refused }));

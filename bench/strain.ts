@@ -108,7 +108,9 @@ async function underFlood(reader: Reader, flood: (typeof floods)[number], option
   const { at, under } = await inTurn(rounds, say, {
     atRest: () => reader.read(),
     under: async () => {
-      const args = [reader.broker.url, '/v1/clients/bench-reader/token', floodConnections, flood.patienceMs].map(String);
+      const args = [reader.broker.url, '/v1/clients/bench-reader/token', floodConnections, flood.patienceMs].map(
+        String,
+      );
       const program = fork(join(root, 'dist/bench/flood.main.js'), args);
       try {
         const before = await countsOf(program);
