@@ -180,7 +180,6 @@ describe('the authenticator', () => {
     beforeEach(async () => {
       await authenticator.identify(flooded, 'eu');
       await Promise.all(Array.from({ length: 100 }, () => authenticator.identify(stranger())));
-      await expect(authenticator.identify({ ...flooded, authorization: 'Bearer bad' })).rejects.toBeDefined();
       access.takeAsked();
     });
     afterEach(() => jest.useRealTimers());
