@@ -2,9 +2,9 @@ import { connect } from 'node:net';
 import { setPriority } from 'node:os';
 import { ApiKeys, KeyRing, newMasterKey } from '#vault';
 
-// Guesses at keys, as fast as they are refused, on connections that are opened again as soon as they are closed. The
-// process that measures started it and ends it.
-const [url = '', path = '', connections = '64'] = process.argv.slice(2);
+// Guesses at keys, as fast as they are refused, on connections that are opened again as soon as they are closed; it hangs
+// up where an answer takes longer than its patience, if that is above 0. The process that measures started it and ends it.
+const [url = '', path = '', connections = '64', patienceMs = '0'] = process.argv.slice(2);
 const { hostname, port, host } = new URL(url);
 setPriority(10); // it shares its core with what measures
 process.on('disconnect', () => process.exit());
@@ -27,9 +27,11 @@ function open(): void {
     refused++;
     send();
   });
+  socket.setTimeout(Number(patienceMs), () => socket.destroy());
   socket.on('error', () => undefined);
   socket.on('close', () => setTimeout(open, 5));
 }
 
-for (let i = 0; i < Number(connections); i++) open();
+// One after the other, so that they do not all come at the same moments ever after.
+for (let i = 0; i < Number(connections); i++) setTimeout(open, i);
 process.on('message', () => process.send?.({ sent, refused }));

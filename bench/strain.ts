@@ -28,6 +28,11 @@ const lifeSeconds = 20;
 /** What services read meanwhile: the same at rest and under strain. */
 const readsPerSecond = 2_000;
 const floodConnections = 64;
+/** One waits for its late answers; the other opens a new connection for its next attempt instead. */
+const floods = [
+  { name: 'a flood of bad keys', patienceMs: 0 },
+  { name: 'a flood that hangs up', patienceMs: 50 },
+];
 /** What came due while a replica was halted is renewed within this time. */
 const catchUpMs = 4_000;
 const bar = { atMost: 1.5 };
@@ -85,43 +90,54 @@ async function whileRenewing(options: StrainOptions): Promise<Row[]> {
 }
 
 async function whileFlooded(options: StrainOptions): Promise<Row[]> {
-  const { cores, nodeOptions, say, rounds, seconds } = options;
+  const { cores, nodeOptions } = options;
   const ground = await startGround({ cores, nodeOptions });
   try {
     const reader = await startReader(ground, 'bench-reader', options);
-    const attempts: number[] = [];
-    const refusals: number[] = [];
-    const { at, under } = await inTurn(rounds, say, {
-      atRest: () => reader.read(),
-      under: async () => {
-        const flood = fork(join(root, 'dist/bench/flood.main.js'), [
-          ...[reader.broker.url, '/v1/clients/bench-reader/token', String(floodConnections)],
-        ]);
-        try {
-          const before = await countsOf(flood);
-          const read = await reader.read();
-          const after = await countsOf(flood);
-          attempts.push((after.sent - before.sent) / seconds);
-          refusals.push((after.refused - before.refused) / seconds);
-          return read;
-        } finally {
-          flood.kill();
-        }
-      },
-    });
-    const [sent, refused] = [attempts, refusals].map((rates) => Math.round(median(rates)));
-    const note = `${floodConnections} connections, ${sent} attempts/s, ${refused} refused/s`;
-    return rowsOf('a flood of bad keys', note, at, under);
+    const rows: Row[] = [];
+    for (const flood of floods) rows.push(...(await underFlood(reader, flood, options)));
+    return rows;
   } finally {
     await ground.stop();
   }
 }
 
+async function underFlood(reader: Reader, flood: (typeof floods)[number], options: StrainOptions): Promise<Row[]> {
+  const { say, rounds, seconds } = options;
+  const found: FloodCounts[] = [];
+  const { at, under } = await inTurn(rounds, say, {
+    atRest: () => reader.read(),
+    under: async () => {
+      const args = [reader.broker.url, '/v1/clients/bench-reader/token', floodConnections, flood.patienceMs].map(
+        String,
+      );
+      const program = fork(join(root, 'dist/bench/flood.main.js'), args);
+      try {
+        const before = await countsOf(program);
+        const read = await reader.read();
+        const after = await countsOf(program);
+        found.push({ sent: after.sent - before.sent, refused: after.refused - before.refused });
+        return read;
+      } finally {
+        program.kill();
+      }
+    },
+  });
+  const rate = (count: keyof FloodCounts): number => Math.round(median(found.map((counts) => counts[count])) / seconds);
+  const note = `${floodConnections} connections, ${rate('sent')} attempts/s, ${rate('refused')} refused/s`;
+  return rowsOf(flood.name, note, at, under);
+}
+
+interface FloodCounts {
+  sent: number;
+  refused: number;
+}
+
 /** As they are now: what a process sends while nobody listens is kept, and would be read later as if it were new. */
-async function countsOf(flood: ChildProcess): Promise<{ sent: number; refused: number }> {
+async function countsOf(flood: ChildProcess): Promise<FloodCounts> {
   const answer = once(flood, 'message');
   flood.send('counts');
-  const [counts] = (await answer) as [{ sent: number; refused: number }];
+  const [counts] = (await answer) as [FloodCounts];
   return counts;
 }
 

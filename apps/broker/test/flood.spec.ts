@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { type Answer, ask, type Fleet, startFleet } from './fleet';
 import { forgedKey } from './forged-key';
 
@@ -28,6 +30,27 @@ describe('a flood of bad keys', () => {
     expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await fleet.token('eu', key, from('203.0.113.1'))).status).toBe(200);
     expect((await fleet.token('eu', forgedKey(), from('203.0.113.2'))).status).toBe(401);
+  });
+
+  it('that hangs up instead of waiting is let go, and counted all the same', async () => {
+    const address = '203.0.113.61';
+    await knock(150, forgedKey, () => address);
+    const { hostname, port } = new URL(fleet.brokers[0]!.url);
+    const knockAndGo = async () => {
+      const socket = connect(Number(port), hostname);
+      let answer = '';
+      socket.on('data', (chunk) => (answer += chunk));
+      const head = ['GET /v1/clients/eu/token HTTP/1.1', 'Host: x', `X-Forwarded-For: ${address}`];
+      socket.end([...head, `Authorization: Bearer ${forgedKey()}`, '', ''].join('\r\n'));
+      await once(socket, 'close');
+      return answer;
+    };
+    const answers = await Promise.all(Array.from({ length: 50 }, knockAndGo));
+    expect(answers.filter((answer) => answer === '').length).toBeGreaterThan(30);
+    expect(answers.filter((answer) => answer.includes(' 429 '))).toEqual([]);
+    const after = await knock(50, forgedKey, () => address);
+    expect(count(after, 429)).toBeGreaterThan(30);
+    expect((await fleet.token('eu', key, from(address))).status).toBe(200);
   });
 
   it('for one key is slowed down from wherever it comes, and the key itself works', async () => {

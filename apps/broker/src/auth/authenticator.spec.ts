@@ -174,6 +174,57 @@ describe('the authenticator', () => {
     expect(direct.socket.destroyed).toBe(true);
   });
 
+  describe('once a flood comes from an address', () => {
+    const flooded = { authorization: bearer, address: '203.0.113.1' };
+    const stranger = (socket = new Socket()) => ({ ...flooded, authorization: `Bearer ${forgedKey()}`, socket });
+    beforeEach(async () => {
+      await authenticator.identify(flooded, 'eu');
+      await Promise.all(Array.from({ length: 100 }, () => authenticator.identify(stranger())));
+      access.takeAsked();
+    });
+    afterEach(() => jest.useRealTimers());
+
+    it('asks nothing for more of its keys, and knows a new one among them by what it asks anyway', async () => {
+      const { key: fresh, prefix: its, ...digest } = apiKeys.mint('tbk');
+      const refused = Array.from({ length: 50 }, () => authenticator.identify(stranger()).catch((error) => error.code));
+      const known = authenticator.identify({ ...flooded, authorization: `Bearer ${fresh.reveal()}` }, 'eu');
+      access.stored.set(its, { ...access.stored.get(prefix)!, keyId: '2', stored: digest });
+      access.change();
+      now += 1;
+      await authenticator.refresh();
+      expect(await known).toMatchObject({ principal: { keyId: '2' } });
+      expect(new Set(await Promise.all(refused))).toEqual(new Set(['too_many_requests']));
+      expect(access.takeAsked().filter((asked) => ['epoch', 'prefixes'].includes(asked))).toEqual([
+        'epoch',
+        'prefixes',
+      ]);
+    });
+
+    it('has a good key of that address wait for nothing, were it never used here before', async () => {
+      const { key: other, prefix: its, ...digest } = apiKeys.mint('tbk');
+      access.stored.set(its, { ...access.stored.get(prefix)!, keyId: '2', stored: digest });
+      access.change();
+      await authenticator.refresh();
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+      expect(authenticator.identifyNow(flooded, 'eu')).toMatchObject({ principal: { keyId: '1' } });
+      const known = authenticator.identify({ ...flooded, authorization: `Bearer ${other.reveal()}` }, 'eu');
+      await jest.advanceTimersByTimeAsync(50); // in which all who ask for news are gathered
+      expect(await known).toMatchObject({ principal: { keyId: '2' } });
+    });
+
+    it('lets go of who hangs up, and asks nothing for him', async () => {
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+      const [hangsUp, saysNoMore, hasHungUp] = [new Socket(), new Socket(), new Socket()];
+      hasHungUp.destroy();
+      const answers = [hangsUp, saysNoMore, hasHungUp].map((socket) => authenticator.identify(stranger(socket)));
+      hangsUp.destroy();
+      saysNoMore.emit('end');
+      for (const answer of answers) await expect(answer).rejects.toMatchObject({ code: 'too_many_requests' });
+      expect(saysNoMore.destroyed).toBe(true);
+      expect(access.takeAsked()).toEqual([]);
+    });
+  });
+
   it('keeps the last use of keys until it is written down', async () => {
     await identify();
     const uses = authenticator.takeUses();

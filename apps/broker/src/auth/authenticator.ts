@@ -21,7 +21,8 @@ const maxChars = 8_300;
 interface Door {
   /** `undefined`: it takes a while to say. */
   now(shown: string): Proof | Refusal | undefined;
-  find(shown: string): Promise<Proof | Refusal>;
+  /** @param came when it was shown, in monotonic time */
+  find(shown: string, came: number): Promise<Proof | Refusal>;
 }
 
 /** A service and a client that was named with it. */
@@ -94,7 +95,8 @@ export class Authenticator {
    * It is the same object again while nothing has changed.
    */
   identifyNow(credentials: Credentials, clientName = ''): Caller | null | undefined {
-    const found = this.#findNow(credentials, clientName);
+    const proof = this.#proofNow(credentials);
+    const found = proof && !(proof instanceof Refusal) ? this.#grantedNow(proof, clientName) : proof;
     if (!(found instanceof Refusal)) return found;
     // Who sends too many bad keys is answered late, which takes `identify`.
     return this.#isAnswered(found, credentials) ? null : undefined;
@@ -105,13 +107,14 @@ export class Authenticator {
    *   can say whether a JWT is good, `too_many_requests` after too many bad attempts
    */
   async identify(credentials: Credentials, clientName = ''): Promise<Caller | null> {
-    const found = this.#findNow(credentials, clientName) ?? (await this.#find(credentials, clientName));
+    const proof = this.#proofNow(credentials) ?? (await this.#prove(credentials));
+    const found = proof instanceof Refusal ? proof : await this.#granted(proof, clientName);
     if (!(found instanceof Refusal)) return found;
     if (this.#isAnswered(found, credentials)) return null;
     this.parts.refused?.('throttled');
     // A proxy whose connections are cut takes this replica for one that is broken, to everybody's harm.
     const isProxy = this.parts.proxies.trusts(credentials.address);
-    throw await this.#flood.late(isProxy ? undefined : credentials.socket);
+    throw await this.#flood.late(credentials.socket, !isProxy);
   }
 
   /**
@@ -154,14 +157,6 @@ export class Authenticator {
     for (const known of [this.#keys, this.#grants]) void known.sweep().catch(() => undefined);
   }
 
-  #findNow(credentials: Credentials, clientName: string): Caller | Refusal | undefined {
-    const proof = this.#proofNow(credentials);
-    if (!proof || proof instanceof Refusal) return proof;
-    const pair = grantId(proof.principal, clientName);
-    const granted = pair === undefined ? undefined : this.#grants.now(pair);
-    return pair !== undefined && !granted ? undefined : this.#caller(proof, granted);
-  }
-
   /** A certificate counts where there is no Authorization; where there is, it alone does. */
   #proofNow(credentials: Credentials): Proof | Refusal | undefined {
     const { authorization } = credentials;
@@ -170,11 +165,25 @@ export class Authenticator {
     return shown === undefined ? new Refusal('malformed') : this.#door(shown).now(shown);
   }
 
-  async #find(credentials: Credentials, clientName: string): Promise<Caller | Refusal> {
-    const known = this.#proofNow(credentials);
+  /** Asks who it is. Where a flood of bad keys comes from, what looks like one more of it waits for what is asked anyway. */
+  async #prove(credentials: Credentials): Promise<Proof | Refusal> {
     const shown = bearer(credentials.authorization) ?? '';
-    const proof = known ?? (await this.#door(shown).find(shown));
-    if (proof instanceof Refusal) return proof;
+    const came = this.epochs.monotonic();
+    if (this.#isDoubtful(shown, credentials)) {
+      await this.#flood.pause(credentials.socket);
+      if (credentials.socket?.destroyed) return new Refusal('unknown_key');
+    }
+    return this.#door(shown).find(shown, came);
+  }
+
+  #grantedNow(proof: Proof, clientName: string): Caller | Refusal | undefined {
+    const pair = grantId(proof.principal, clientName);
+    if (pair === undefined) return this.#caller(proof, undefined);
+    const granted = this.#grants.now(pair);
+    return granted && this.#caller(proof, granted);
+  }
+
+  async #granted(proof: Proof, clientName: string): Promise<Caller | Refusal> {
     const pair = grantId(proof.principal, clientName);
     return this.#caller(proof, pair === undefined ? undefined : await this.#grants.get(pair));
   }
@@ -182,6 +191,12 @@ export class Authenticator {
   #door(shown: string): Door {
     const { jwts } = this.parts;
     return jwts && isJwt(shown) ? jwts : this.#keys;
+  }
+
+  /** Whether it is a new key or none, from where many come that are none. */
+  #isDoubtful(shown: string, { address, forwardedFor }: Credentials): boolean {
+    if (this.#door(shown) !== this.#keys || !this.#keys.isStranger(shown)) return false;
+    return this.#flood.isUnderWay(this.parts.proxies.origin(address, forwardedFor));
   }
 
   /** Whether a refusal is told at once. One without any credentials is no attempt. */

@@ -54,8 +54,12 @@ export class Epochs {
     return this.#polling;
   }
 
-  /** What is told after this moment: one question for all who want to know. @throws when the database does not answer */
-  news(): Promise<void> {
+  /**
+   * What is told after that moment: one question for all who want to know, and none where it was told already.
+   * @throws when the database does not answer
+   */
+  news(since: number): Promise<void> {
+    if (this.#now && this.#now.asOf > since) return Promise.resolve();
     this.#news ??= this.#nextPoll();
     return this.#news;
   }

@@ -53,14 +53,14 @@ describe('a flood of bad keys', () => {
 
   it('is answered late, and where 1,000 wait already it has its connection cut', async () => {
     const sockets = Array.from({ length: 1_001 }, () => new Socket());
-    const answers = sockets.map((socket) => flood.late(socket));
+    const answers = sockets.map((socket) => flood.late(socket, true));
     expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([sockets[1_000]]);
     expect(waiting).toHaveLength(1_000);
     for (const answer of waiting) answer();
     for (const problem of await Promise.all(answers)) {
       expect(problem).toMatchObject({ code: 'too_many_requests', more: { headers: { 'retry-after': '10' } } });
     }
-    void flood.late(new Socket());
+    void flood.late(new Socket(), true);
     expect(waiting).toHaveLength(1_001); // there is room again
   });
 });

@@ -74,11 +74,20 @@ export class KeyDoor {
     return stored && this.#compare(key, stored);
   }
 
-  /** @throws when the database does not answer and the key was not seen before */
-  async find(key: string): Promise<Proof | Refusal> {
+  /** Whether there was no such key a moment ago: it is a new one, or none. */
+  isStranger(key: string): boolean {
+    const { mark, all } = this.#prefixes ?? {};
+    return mark === this.epochs.epoch?.prefixes && all?.has(key.slice(0, prefixChars)) === false;
+  }
+
+  /**
+   * @param came when it was shown, in monotonic time
+   * @throws when the database does not answer and the key was not seen before
+   */
+  async find(key: string, came: number): Promise<Proof | Refusal> {
     const prefix = keyPrefix(key);
     // Anything that is not one of our keys can only be the one that an operator chose: one row, so nonsense costs no look-up.
-    if (prefix !== undefined && !(await this.#isKnown(prefix))) return new Refusal('unknown_key');
+    if (prefix !== undefined && !(await this.#isKnown(prefix, came))) return new Refusal('unknown_key');
     return this.#compare(key, await this.#lookups.get(prefix ?? bootstrapPrefix));
   }
 
@@ -111,9 +120,9 @@ export class KeyDoor {
    * A flood of keys that there are not must not reach the database. So all prefixes are kept here, and one that is not
    * among them waits until it is certain that it is not a new one either: a question for all who wait.
    */
-  async #isKnown(prefix: string): Promise<boolean> {
+  async #isKnown(prefix: string, came: number): Promise<boolean> {
     if (this.#prefixes?.all.has(prefix)) return true;
-    if (this.#prefixes) await this.epochs.news();
+    if (this.#prefixes) await this.epochs.news(came);
     if (this.#prefixes?.mark !== this.epochs.epoch?.prefixes || !this.#prefixes) await this.#load();
     return this.#prefixes!.all.has(prefix);
   }

@@ -3,9 +3,11 @@ import { BlockList, isIP } from 'node:net';
 /** Proxies that the operator trusts to say whom they speak for. */
 export class Proxies {
   readonly #trusted = new BlockList();
+  readonly #any: boolean;
 
   /** @param networks addresses, or networks such as `10.0.0.0/8` */
   constructor(networks: readonly string[]) {
+    this.#any = networks.length > 0;
     for (const network of networks) {
       const [address = '', bits] = network.split('/');
       const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
@@ -14,6 +16,7 @@ export class Proxies {
   }
 
   trusts(address: string): boolean {
+    if (!this.#any) return false;
     const family = isIP(address);
     return family !== 0 && this.#trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
   }

@@ -144,6 +144,7 @@ export class LaneConnection {
 
   #refuse(error: unknown, question: LaneQuestion, since: number): void {
     const { answers, bytes, ids, logger } = this.parts;
+    if (this.socket.destroyed) return answers.countRefusal();
     const requestId = ids.of(question.requestId);
     const { status, headers, body, code, ours } = answers.refused(error, requestId);
     if (ours) logger.error({ err: error, code, request_id: requestId }, 'request failed');
