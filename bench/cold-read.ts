@@ -26,7 +26,9 @@ const fewClients = 2_500;
 /** A token in memory is looked up in Redis again after 10 s, even if no news of it came. */
 const coldAfterMs = 10_200;
 const settleMs = 10_000;
-const collectMs = 2_000;
+/** V8 collects the garbage of a start by itself 8 to 10 s after it, when it sees that nothing more comes. */
+const restMs = 15_000;
+const collectMs = 5_000;
 const lifeSeconds = 3_600;
 
 /** What a replica takes up with and without tokens, and reads of tokens that it has to ask Redis about. */
@@ -43,7 +45,7 @@ export async function measureColdReads(options: ColdReadOptions): Promise<Row[]>
     await renewing.stop();
 
     const broker = await ground.startBroker();
-    await delay(settleMs);
+    await delay(restMs);
     const idleMb = residentMb(broker.pid);
     const api = new BrokerApi(broker.url, ground.adminKey, ground.simulator.url);
     const key = await api.grantedKey('bench', 'bench-0');

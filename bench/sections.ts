@@ -55,9 +55,9 @@ const howToRead = `## How they were taken
   time on each. Ratios are taken round by round; the median, the lowest and the highest of them are shown.
 - A cold read: the token was looked up 10 s ago, so that Redis has to be asked whether it is still the latest; only another one would be
   read again, and opened. Who may read it is known as far as the broker keeps that.
-- Memory at rest is read 10 s after a start with 10,000 clients in PostgreSQL and Redis; for each 1,000 tokens, from the growth
-  between 2,500 and 10,000 of them, with what is kept of who may read each, once garbage is collected; when V8 does so by itself
-  is chance. The broker has the flags of \`npm start\`.
+- Memory at rest is read 15 s after a start with 10,000 clients in PostgreSQL and Redis, when V8 has collected what the start left
+  behind; for each 1,000 tokens, from the growth between 2,500 and 10,000 of them, with what is kept of who may read each, once garbage
+  is collected; when V8 does so by itself is chance. The broker has the flags of \`npm start\`.
 - Under strain: 2,000 reads a second of one token, by turns at rest and under it. Renewals: of two replicas on one core, one has
   nothing to renew and the other is halted while the first is measured. Bad keys: well-formed, unknown, each another, from the same
   address as the good one, sent again as soon as they are refused, which is a second late after the first hundred. A flood that hangs up waits for
