@@ -40,10 +40,10 @@ it('stores all that is committed together but for those that Redis has something
     const key = clientKeys(clientId).client;
     await direct.set(key, 'no hash');
     const commits = await Promise.allSettled(claims.map((claim) => store.commit(claim, token(Date.now()))));
-    const reasons = commits.map((commit) =>
+    const outcomes = commits.map((commit) =>
       commit.status === 'rejected' ? String(commit.reason) : commit.value.outcome,
     );
-    expect(reasons).toEqual(['stored', 'stored', 'stored', expect.stringContaining('WRONGTYPE')]);
+    expect(outcomes).toEqual(['stored', 'stored', 'stored', expect.stringContaining('WRONGTYPE')]);
     await expect(store.commit({ clientId, generation }, token(Date.now()))).rejects.toThrow('WRONGTYPE');
   } finally {
     direct.disconnect();
