@@ -123,8 +123,7 @@ function unlessItEnds(ms: number, socket: Socket | undefined): Promise<void> {
 
 /** Whoever has an IPv6 address has 2^64 of them. */
 function network(address: string): string {
-  if (isIPv4(address)) return address;
-  if (!ipaddr.isValid(address)) return address;
+  if (isIPv4(address) || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   return parsed.kind() === 'ipv4' ? parsed.toString() : parsed.toByteArray().slice(0, 8).join(':');
 }
