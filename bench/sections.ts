@@ -60,8 +60,8 @@ const howToRead = `## How they were taken
   is collected; when V8 does so by itself is chance. The broker has the flags of \`npm start\`.
 - Under strain: 2,000 reads a second of one token, by turns at rest and under it. Renewals: of two replicas on one core, one has
   nothing to renew and the other is halted while the first is measured. Bad keys: well-formed, unknown, each another, from the same
-  address as the good one, sent again as soon as they are refused, which is a second late after the first hundred. A flood that hangs up waits for
-  50 ms, then opens a new connection for its next attempt: some 1,100 a second.
+  address as the good one, sent again as soon as they are refused, which is one to two seconds late after the first hundred. A
+  flood that hangs up waits for 50 ms, then opens a new connection for its next attempt: some 1,100 a second.
 - Provider calls by a fleet: what the provider counted, divided by the tokens that the fleet stored.
 - The load generator writes and reads raw bytes, so that it is not what is measured. "Busy" is the share of its core that the
   server had: below some 95 %, neighbours on the machine or the generator set the pace, and the ratio per second of CPU says more.

@@ -40,8 +40,8 @@ export class Crowd {
 
   /**
    * When to renew, ms, in place of the moment planned: anywhere in the time up to it, which leaves as many renewals to each
-   * part of it; and all that a little later, since a token is not renewed at once. Drawn from less than a whole turn, they
-   * would leave the same gap in each of the following ones.
+   * part of it; and all that a little later, since a token is not renewed at once. Drawn from less time than lies between
+   * two renewals, they would leave the same gap each time.
    */
   spread(renewInMs: number): number {
     return Math.max(renewInMs * (0.05 + this.random()), minRestMs);

@@ -8,7 +8,7 @@ const placeholder = '\0';
 const placeholderInJson = '\\u0000';
 /** It, and what may look like it from the second one on: a backslash that stands for itself. */
 const placeholders = /(\\u0000|\\\\)/;
-/** A text that is the same in JSON, but for the quotes. Tokens are. */
+/** A text that is the same in JSON, but for the quotes. Most tokens are. */
 const plain = /^[ !#-[\]-~]*$/;
 
 interface Payload extends Partial<Record<(typeof carried)[number], Record<string, string>>> {
@@ -58,7 +58,8 @@ class OpenedToken implements ServableToken {
   readonly serveUntilMonotonic: number;
   readonly servableLifeMs: number;
   readonly #payload: Payload;
-  readonly #isPlain: boolean;
+  /** Its text in JSON, without the quotes: the very same string, most often. */
+  readonly #inJson: string;
   readonly #rest: readonly string[];
 
   constructor(
@@ -70,7 +71,7 @@ class OpenedToken implements ServableToken {
     [this.generation, this.secretVersion, this.servableLifeMs] = [generation, secretVersion, servableLifeMs];
     [this.serveUntil, this.serveUntilMonotonic] = [clock.now() + runwayMs, clock.monotonic() + runwayMs];
     this.#payload = payload;
-    this.#isPlain = plain.test(payload.token);
+    this.#inJson = plain.test(payload.token) ? payload.token : JSON.stringify(payload.token).slice(1, -1);
     this.#rest = partsOf(payload);
     Object.freeze(this);
   }
@@ -104,12 +105,10 @@ class OpenedToken implements ServableToken {
   }
 
   get json(): TokenJson {
-    const { token } = this.#payload;
-    const text = this.#isPlain ? token : JSON.stringify(token).slice(1, -1);
     // Added up rather than replaced: the text is copied when the answer is written, and not before.
     let rest = '';
-    for (const part of this.#rest) rest += part === placeholderInJson ? text : part;
-    return { accessToken: `"${text}"`, rest };
+    for (const part of this.#rest) rest += part === placeholderInJson ? this.#inJson : part;
+    return { accessToken: `"${this.#inJson}"`, rest };
   }
 
   get plannedEarlyMs(): number | undefined {

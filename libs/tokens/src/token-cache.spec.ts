@@ -6,14 +6,8 @@ const clock = { now: () => 1_000_000 + passedMs, monotonic: () => 5_000 + passed
 function tokenOf(generation: string, livesMs: number): ServableToken {
   const [serveUntil, serveUntilMonotonic] = [clock.now() + livesMs, clock.monotonic() + livesMs];
   return {
-    ...{
-      clientId: 'c',
-      generation,
-      accessToken: `token ${generation}`,
-      tokenType: 'Bearer',
-      headers: {},
-      json: {} as never,
-    },
+    ...{ clientId: 'c', generation, accessToken: `token ${generation}`, tokenType: 'Bearer', headers: {} },
+    json: { accessToken: `"token ${generation}"`, rest: '"headers":{}' },
     ...{ serveUntil, serveUntilMonotonic, servableLifeMs: livesMs, secretVersion: 1 },
   };
 }
@@ -62,8 +56,7 @@ describe('the tokens of a process', () => {
 
     it('is kept while others of a short time come and go', () => {
       const cache = new TokenCache(clock, () => true);
-      for (const [generation, livesMs] of Object.entries({ 10: 9_000, 20: 1_000, 30: 2_000 }))
-        cache.keep(tokenOf(generation, livesMs));
+      for (const token of [tokenOf('10', 9_000), tokenOf('20', 1_000), tokenOf('30', 2_000)]) cache.keep(token);
       passedMs = 2_000;
       expect(cache.servable('c')?.generation).toBe('10');
     });

@@ -1,6 +1,7 @@
 import type { Clock } from '#providers';
 import { LRUCache } from 'lru-cache';
 
+/** Parts of an answer, already JSON. */
 export interface TokenJson {
   readonly accessToken: string;
   /** `headers`, `scope`, `query`, `cookies` and `outputs`, as far as they are there, in this order; without the braces around them. */
@@ -75,13 +76,13 @@ export class TokenCache {
     return age < (newsIsEnough ? checkAfterMs.newsArrives : checkAfterMs.newsIsCut) ? entry.token : undefined;
   }
 
-  /** The token, if it may still be served: for when the store does not answer. */
+  /** The token if it may still be served, else the one before it: for when the store does not answer, or has nothing. */
   servable(clientId: string): ServableToken | undefined {
     const entry = this.#entries.get(clientId);
     return [entry?.token, entry?.spare].find((token) => token && runwayMs(token, this.clock) > 0);
   }
 
-  /** The same, of which nothing was heard that says there is another one. */
+  /** The token, if it may still be served and nothing was heard that says there is another one. */
   trusted(clientId: string): ServableToken | undefined {
     const entry = this.#entries.peek(clientId);
     return entry && entry.checkedAt !== -Infinity && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;

@@ -78,13 +78,11 @@ export class TokenReader {
     try {
       let reading: Reading | undefined;
       const known = cache.trusted(clientId);
-      if (known) {
-        try {
-          // Whether the store has another one costs less to find out than to read it again.
-          if ((await store.generation(clientId)) === known.generation) reading = this.#confirmed(known);
-        } catch (error) {
-          reading = this.#withoutStore(clientId, error);
-        }
+      try {
+        // Whether the store has another one costs less to find out than to read it again.
+        if (known && (await store.generation(clientId)) === known.generation) reading = this.#confirmed(known);
+      } catch (error) {
+        reading = this.#withoutStore(clientId, error);
       }
       reading ??= await this.readNow(clientId);
       const newest = this.#overtaken.get(clientId);

@@ -19,6 +19,15 @@ describe('the authenticator', () => {
     authenticator = withReader(access, () => now);
   });
   const identify = (client = 'eu') => authenticator.identify(authorization, client);
+  /** Another key of the same service, which there is once it is stored. */
+  const mintAnother = () => {
+    const { key, prefix: its, ...digest } = apiKeys.mint('tbk');
+    const store = () => {
+      access.stored.set(its, { ...access.stored.get(prefix)!, keyId: '2', stored: digest });
+      access.change();
+    };
+    return { authorization: `Bearer ${key.reveal()}`, store };
+  };
   const identifyNow = (client = 'eu') => authenticator.identifyNow(authorization, client);
 
   it('asks the database once for any number of requests, and then only whether anything has changed', async () => {
@@ -145,10 +154,9 @@ describe('the authenticator', () => {
 
   it('knows a key that was made a moment ago elsewhere, at its first use', async () => {
     await identify();
-    const { key: fresh, prefix: its, ...digest } = apiKeys.mint('tbk');
-    access.stored.set(its, { ...access.stored.get(prefix)!, keyId: '2', stored: digest });
-    access.change();
-    expect(await authenticator.identify(caller(`Bearer ${fresh.reveal()}`), 'eu')).toMatchObject({
+    const another = mintAnother();
+    another.store();
+    expect(await authenticator.identify(caller(another.authorization), 'eu')).toMatchObject({
       principal: { keyId: '2' },
     });
   });
@@ -177,6 +185,7 @@ describe('the authenticator', () => {
   describe('once a flood comes from an address', () => {
     const flooded = { authorization: bearer, address: '203.0.113.1' };
     const stranger = (socket = new Socket()) => ({ ...flooded, authorization: `Bearer ${forgedKey()}`, socket });
+    const stopTimers = () => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
     beforeEach(async () => {
       await authenticator.identify(flooded, 'eu');
       await Promise.all(Array.from({ length: 100 }, () => authenticator.identify(stranger())));
@@ -185,11 +194,10 @@ describe('the authenticator', () => {
     afterEach(() => jest.useRealTimers());
 
     it('asks nothing for more of its keys, and knows a new one among them by what it asks anyway', async () => {
-      const { key: fresh, prefix: its, ...digest } = apiKeys.mint('tbk');
+      const another = mintAnother();
       const refused = Array.from({ length: 50 }, () => authenticator.identify(stranger()).catch((error) => error.code));
-      const known = authenticator.identify({ ...flooded, authorization: `Bearer ${fresh.reveal()}` }, 'eu');
-      access.stored.set(its, { ...access.stored.get(prefix)!, keyId: '2', stored: digest });
-      access.change();
+      const known = authenticator.identify({ ...flooded, authorization: another.authorization }, 'eu');
+      another.store();
       now += 1;
       await authenticator.refresh();
       expect(await known).toMatchObject({ principal: { keyId: '2' } });
@@ -201,19 +209,18 @@ describe('the authenticator', () => {
     });
 
     it('has a good key of that address wait for nothing, were it never used here before', async () => {
-      const { key: other, prefix: its, ...digest } = apiKeys.mint('tbk');
-      access.stored.set(its, { ...access.stored.get(prefix)!, keyId: '2', stored: digest });
-      access.change();
+      const another = mintAnother();
+      another.store();
       await authenticator.refresh();
-      jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+      stopTimers();
       expect(authenticator.identifyNow(flooded, 'eu')).toMatchObject({ principal: { keyId: '1' } });
-      const known = authenticator.identify({ ...flooded, authorization: `Bearer ${other.reveal()}` }, 'eu');
+      const known = authenticator.identify({ ...flooded, authorization: another.authorization }, 'eu');
       await jest.advanceTimersByTimeAsync(50); // in which all who ask for news are gathered
       expect(await known).toMatchObject({ principal: { keyId: '2' } });
     });
 
     it('lets go of who hangs up, and asks nothing for him', async () => {
-      jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+      stopTimers();
       const [hangsUp, saysNoMore, hasHungUp] = [new Socket(), new Socket(), new Socket()];
       hasHungUp.destroy();
       const answers = [hangsUp, saysNoMore, hasHungUp].map((socket) => authenticator.identify(stranger(socket)));

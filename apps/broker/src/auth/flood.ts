@@ -18,7 +18,7 @@ const fewShare = 0.1;
 /** By then the database has been asked anyway whether there are new keys. */
 const pauseMs = 300;
 const lateMs = 1_000;
-const maxLate = 1_000;
+const maxWaiting = 1_000;
 
 /** One for all: to make an error takes longer than all else that a bad attempt costs. */
 const tooMany = new Problem('too_many_requests', 'Too many bad keys have come from this address, or for this key.', {
@@ -60,7 +60,7 @@ class Allowances {
 export class Flood {
   readonly #addresses: Allowances;
   readonly #prefixes: Allowances;
-  #late = 0;
+  #waiting = 0;
 
   constructor(
     monotonic: () => number = () => performance.now(),
@@ -81,12 +81,12 @@ export class Flood {
 
   /** Before it is judged, which costs less then. Where too many wait, it does not. */
   async pause(socket: Socket | undefined): Promise<void> {
-    if (this.#late < maxLate) await this.#keepWaiting(pauseMs, socket);
+    if (this.#waiting < maxWaiting) await this.#keepWaiting(pauseMs, socket);
   }
 
   /** The late answer. Where too many wait for theirs, this one has its connection cut, or, if it may not be, is not late. */
   async late(socket: Socket | undefined, mayCut: boolean): Promise<Problem> {
-    if (this.#late < maxLate) await this.#keepWaiting(lateMs, socket);
+    if (this.#waiting < maxWaiting) await this.#keepWaiting(lateMs, socket);
     else if (mayCut) socket?.destroy();
     return tooMany;
   }
@@ -94,9 +94,9 @@ export class Flood {
   async #keepWaiting(ms: number, socket: Socket | undefined): Promise<void> {
     if (socket?.readableEnded) socket.destroy();
     if (socket?.destroyed) return;
-    this.#late++;
+    this.#waiting++;
     await this.wait(ms, socket);
-    this.#late--;
+    this.#waiting--;
   }
 }
 
@@ -123,8 +123,7 @@ function unlessItEnds(ms: number, socket: Socket | undefined): Promise<void> {
 
 /** Whoever has an IPv6 address has 2^64 of them. */
 function network(address: string): string {
-  if (isIPv4(address)) return address;
-  if (!ipaddr.isValid(address)) return address;
+  if (isIPv4(address) || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   return parsed.kind() === 'ipv4' ? parsed.toString() : parsed.toByteArray().slice(0, 8).join(':');
 }

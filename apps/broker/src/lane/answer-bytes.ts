@@ -85,14 +85,14 @@ export class AnswerBytes {
     return this.#head(304, requestId, tokenLines(token), undefined, close);
   }
 
-  once(status: number, headers: Headers, body: string, requestId: string, close: boolean): Bytes {
+  refusal(status: number, headers: Headers, body: string, requestId: string, close: boolean): Bytes {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     return this.#once(status, lines.join(''), body, requestId, close);
   }
 
   #once(status: number, lines: string, body: string, requestId: string, close: boolean): Bytes {
     this.#now();
-    // Most are ASCII: to look at the whole is to put it together in memory once, which it has to be anyway.
+    // Most are ASCII. To look at the whole puts it together in memory, which has to be done anyway.
     const text = this.#head(status, requestId, lines, body.length, close) + body;
     if (Buffer.byteLength(text) === text.length) return text;
     return Buffer.from(this.#head(status, requestId, lines, Buffer.byteLength(body), close) + body);

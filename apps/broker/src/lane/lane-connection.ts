@@ -108,15 +108,14 @@ export class LaneConnection {
       this.#admitted = admitted;
       const token = answers.peek(admitted);
       if (token) this.#serve(admitted, token, 'hit', question);
-      else await this.#lookUp(admitted, question);
+      else await this.#lookUp(admitted, question, since);
     } catch (error) {
       this.#refuse(error, question, since);
     }
   }
 
   /** Redis has to be asked first, or the provider. */
-  async #lookUp(admitted: Admitted, question: LaneQuestion): Promise<void> {
-    const since = performance.now();
+  async #lookUp(admitted: Admitted, question: LaneQuestion, since = performance.now()): Promise<void> {
     this.#busy = true;
     try {
       this.#serve(admitted, await this.parts.answers.get(admitted), 'miss', question);
@@ -152,7 +151,7 @@ export class LaneConnection {
     const line = { method: 'GET', route: '/v1/clients/:name/token', params: { name: question.name }, status };
     logger.debug({ request_id: requestId, ...line, duration_ms }, 'request');
     const close = this.#isLast(question);
-    this.#write(bytes.once(status, headers, body, requestId, close), close);
+    this.#write(bytes.refusal(status, headers, body, requestId, close), close);
   }
 
   #isLast({ close }: LaneQuestion): boolean {

@@ -8,8 +8,7 @@ const together = 16;
 interface Question {
   keys: string[];
   answers: Promise<Reply>;
-  /** Now; else at the end of the turn. */
-  send: () => void;
+  resolve: (answers: Promise<Reply>) => void;
 }
 
 /** What is asked in one turn of the event loop is one question: a command costs this process more than its answer. */
@@ -19,7 +18,7 @@ export class Generations {
 
   constructor(
     private readonly ask: (keys: string[]) => Promise<Reply>,
-    /** In a cluster no question can be about more. */
+    /** In a cluster no command can be about more. */
     private readonly onlyOneShard: boolean,
   ) {}
 
@@ -27,23 +26,23 @@ export class Generations {
     const shard = this.onlyOneShard ? shardOf(clientId) : 0;
     const question = this.#open.get(shard) ?? this.#begin(shard);
     const at = question.keys.push(clientKeys(clientId).client) - 1;
-    if (question.keys.length === together) question.send();
+    if (question.keys.length === together) this.#send(shard, question);
     return (await question.answers)[at]?.toString();
   }
 
   #begin(shard: number): Question {
-    const keys: string[] = [];
-    let send = (): void => undefined;
-    const answers = new Promise<Reply>((resolve) => {
-      send = () => {
-        if (this.#open.get(shard) !== question) return;
-        this.#open.delete(shard);
-        resolve(this.ask(keys));
-      };
-    });
-    const question: Question = { keys, answers, send };
+    let resolve!: Question['resolve'];
+    const answers = new Promise<Reply>((settle) => (resolve = settle));
+    const question: Question = { keys: [], answers, resolve };
     this.#open.set(shard, question);
-    setImmediate(send);
+    setImmediate(() => this.#send(shard, question));
     return question;
+  }
+
+  /** At the end of the turn, unless it was full before. */
+  #send(shard: number, question: Question): void {
+    if (this.#open.get(shard) !== question) return;
+    this.#open.delete(shard);
+    question.resolve(this.ask(question.keys));
   }
 }

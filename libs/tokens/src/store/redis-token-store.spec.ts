@@ -7,49 +7,47 @@ import { RedisTokenStore } from './redis-token-store';
 import { token } from './stores.fixture';
 import type { News } from './token-store';
 
-it('I1: a token that waits to be committed with others lives no longer for it, by the clock of Redis either', async () => {
-  const redis = await startRedis();
-  const store = new RedisTokenStore(redis.url);
-  await store.ready(5_000);
-  try {
-    const ids = ['a', 'b'];
+describe('tokens that are committed together', () => {
+  let redis: PrivateRedis;
+  let store: RedisTokenStore;
+  beforeEach(async () => {
+    redis = await startRedis();
+    store = new RedisTokenStore(redis.url);
+    await store.ready(5_000);
+  });
+  afterEach(async () => {
+    await store.close();
+    await redis.stop();
+  });
+  const claimed = async (...ids: string[]) => {
     await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
-    const { claims } = await store.claimDue(64);
+    return (await store.claimDue(64)).claims;
+  };
+
+  it('I1: live no longer for having waited, by the clock of Redis either', async () => {
+    const claims = await claimed('a', 'b');
     const anHourAhead = Date.now() + 3_600_000;
     const commits = claims.map((claim) => store.commit(claim, token(anHourAhead)));
     for (const end = performance.now() + 400; performance.now() < end;); // this process does nothing else meanwhile
     await Promise.all(commits);
-    const runways = await Promise.all(ids.map(async (id) => (await store.read(id)).token!.runwayMs));
+    const runways = await Promise.all(claims.map(async ({ clientId }) => (await store.read(clientId)).token!.runwayMs));
     expect(Math.min(...runways)).toBeLessThanOrEqual(270_000 - 400);
-  } finally {
-    await store.close();
-    await redis.stop();
-  }
-});
+  });
 
-it('stores all that is committed together but for those that Redis has something against', async () => {
-  const redis = await startRedis();
-  const store = new RedisTokenStore(redis.url);
-  await store.ready(5_000);
-  const direct = new Redis(redis.url);
-  try {
-    const ids = ['a', 'b', 'c', 'd'];
-    await store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
-    const { claims } = await store.claimDue(64);
+  it('are all stored but for those that Redis has something against', async () => {
+    const direct = new Redis(redis.url);
+    const claims = await claimed('a', 'b', 'c', 'd');
     const { clientId, generation } = claims.at(-1)!;
     const key = clientKeys(clientId).client;
     await direct.set(key, 'no hash');
+    direct.disconnect();
     const commits = await Promise.allSettled(claims.map((claim) => store.commit(claim, token(Date.now()))));
-    const reasons = commits.map((commit) =>
+    const outcomes = commits.map((commit) =>
       commit.status === 'rejected' ? String(commit.reason) : commit.value.outcome,
     );
-    expect(reasons).toEqual(['stored', 'stored', 'stored', expect.stringContaining('WRONGTYPE')]);
+    expect(outcomes).toEqual(['stored', 'stored', 'stored', expect.stringContaining('WRONGTYPE')]);
     await expect(store.commit({ clientId, generation }, token(Date.now()))).rejects.toThrow('WRONGTYPE');
-  } finally {
-    direct.disconnect();
-    await store.close();
-    await redis.stop();
-  }
+  });
 });
 
 it('says that Redis throws keys away though it did not tell when it was asked first', async () => {

@@ -1,6 +1,6 @@
 --[[
-  Stores tokens, each if its claim still holds; otherwise it is discarded. One command for many: to be asked costs Redis as
-  much again as the storing.
+  Stores tokens, each if its claim still holds; otherwise it is discarded. One command for many: of what
+  each would cost Redis by itself, a fourth is being asked.
   For each token KEYS has
   due     ZSET client -> ms at which it is due
   client  HASH of the client
