@@ -98,7 +98,7 @@ function argumentsOf({ clientId, generation, inTrouble }: Claim, token: NewToken
   const numbers = [
     ...[token.secretVersion, Math.floor(token.runwayMs - waitedMs), Math.floor(token.serveUntil)],
     ...[Math.floor(token.servableLifeMs), Math.ceil(token.renewInMs - waitedMs), Math.floor(token.marginMs)],
-    ...[nextBeforeEndMs === undefined ? -1 : Math.floor(nextBeforeEndMs), token.endsOthers ? 1 : 0],
+    ...[nextBeforeEndMs === undefined ? -Infinity : Math.floor(nextBeforeEndMs), token.endsOthers ? 1 : 0],
     ...[Math.ceil(token.minIntervalMs ?? 0), unplannedRenewInMs === undefined ? -1 : Math.ceil(unplannedRenewInMs)],
     ...[Math.round(token.durationMs ?? 0), inTrouble ? 1 : 0],
   ];
