@@ -75,6 +75,18 @@ describe('a crowd of clients', () => {
     expect((scene.calls - before) / 300).toBeLessThan(12);
     expect((await scene.service.overview(0)).due).toBeLessThan(16); // what a second takes
   }, 60_000);
+
+  it('is asked for no later than its tokens end, where the provider wants a pause that is nearly as long', async () => {
+    scene = new Scene(() => 0.999);
+    scene.renew = { min_interval_s: 55 };
+    scene.lifeSeconds = 62;
+    const ids = Array.from({ length: 20 }, (_, i) => `client-${i}`);
+    await scene.store.enqueue(ids.map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    await scene.service.renewDue();
+    await scene.service.drain();
+    const late = (await scene.service.states(ids)).filter(({ token, dueInMs }) => dueInMs! >= token!.runwayMs);
+    expect(late).toEqual([]);
+  });
 });
 
 describe('clients that were renewed late, as after a worker died', () => {

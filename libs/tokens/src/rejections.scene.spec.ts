@@ -49,6 +49,37 @@ describe('a token that its provider refuses', () => {
     expect(await scene.service.reject('c', await generation(), 's')).toMatchObject({ renewal: 'rate_limited' });
   });
 
+  it('is not served again when the one that replaced it is over first', async () => {
+    const [first, other] = [await generation(), scene.newService()];
+    expect((await other.get('c')).generation).toBe(first);
+    later();
+    scene.lifeSeconds = 60;
+    expect(await scene.service.reject('c', first, 's')).toEqual({ renewal: 'started' });
+    await settled();
+    for (const service of [scene.service, other]) expect((await service.get('c')).accessToken).toBe('token-2');
+    scene.answer = down;
+    later(60_000);
+    for (const service of [scene.service, other]) await expect(service.get('c')).rejects.toThrow('down');
+  });
+
+  it('is not so either where that one is over first by clocks that differ', async () => {
+    const first = await generation();
+    later();
+    const read = scene.store.read.bind(scene.store);
+    const renewedAt = scene.clock.ms;
+    scene.store.read = async (id) => {
+      const state = await read(id);
+      if (state.token?.generation !== first) state.token!.runwayMs = renewedAt + 1_000 - scene.clock.ms;
+      return state;
+    };
+    expect(await scene.service.reject('c', first, 's')).toEqual({ renewal: 'started' });
+    await settled();
+    expect((await get()).accessToken).toBe('token-2');
+    scene.answer = down;
+    later();
+    await expect(get()).rejects.toThrow('down');
+  });
+
   it('brings about no more than one request in 30 s, however often it is said', async () => {
     for (let second = 0; second < 120; second++) {
       later();

@@ -93,11 +93,9 @@ export class Rejections {
         answer = await store.claimRejected(clientId, generation, limitMs, true);
       }
       if (answer.outcome === 'resting') return rateLimited(answer.waitMs);
+      cache.giveWay(clientId, generation);
       if (answer.outcome === 'held') return { renewal: 'under_way' };
-      if (answer.outcome !== 'claimed') {
-        cache.giveWay(clientId, generation);
-        return { renewal: 'already_replaced' };
-      }
+      if (answer.outcome !== 'claimed') return { renewal: 'already_replaced' };
       begin(answer.claim).catch((error: unknown) => events.fault({ what: 'a forced renewal', error, clientId }));
       return { renewal: 'started' };
     } catch (error) {

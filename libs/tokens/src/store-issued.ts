@@ -35,7 +35,8 @@ export async function storeIssued(
   const renewInMs = Math.max(renewAtMs - elapsedMs, atLeastMs);
   // Sooner than planned one gets the same token, or ends the one that others hold.
   const planned = renew.single_live || nextBeforeEndMs !== undefined;
-  const spread = !planned && crowd.isHere(underWay) ? Math.max(crowd.spread(renewInMs), atLeastMs) : undefined;
+  const spread =
+    !planned && crowd.isHere(underWay) ? Math.max(crowd.spread(renewAtMs - elapsedMs), atLeastMs) : undefined;
   const isLate = (latenessMs ?? 0) > lateMs;
   const { providerRequestId } = issued;
   const event = {

@@ -32,11 +32,16 @@ describe('the tokens of a process', () => {
   });
 
   describe('one that gave way to a later token with a shorter time, once that is over', () => {
+    /** By the store's clock it is good for long, by ours for a moment. */
+    const short = (generation: string, livesMs = 1_000) => ({
+      ...tokenOf(generation, livesMs),
+      servableLifeMs: 10_000,
+    });
     const servedThen = (newcomer: Partial<ServableToken>, rejected?: string) => {
       passedMs = 0;
       const cache = new TokenCache(clock, () => true);
       cache.keep(tokenOf('10', 9_000));
-      expect(cache.keep({ ...tokenOf('20', 1_000), ...newcomer }).generation).toBe('20');
+      expect(cache.keep({ ...short('20'), ...newcomer }).generation).toBe('20');
       expect(cache.fresh('c')?.generation).toBe('20');
       if (rejected !== undefined) cache.giveWay('c', rejected);
       passedMs = 1_000;
@@ -54,9 +59,23 @@ describe('the tokens of a process', () => {
       expect(servedThen({}, '10')).toEqual([undefined, undefined]);
     });
 
+    it('is not where the later one was stored although it lives less: its provider takes the earlier one no more', () => {
+      expect(servedThen({ servableLifeMs: 8_999 })).toEqual([undefined, undefined]);
+    });
+
+    it('is not where its provider took it no more before, though the store had no other yet', () => {
+      const cache = new TokenCache(clock, () => true);
+      const first = cache.keep(tokenOf('10', 9_000));
+      cache.giveWay('c', '10');
+      expect(cache.keep(tokenOf('10', 9_000))).toBe(first);
+      cache.keep(short('20'));
+      passedMs = 1_000;
+      expect(cache.servable('c')).toBeUndefined();
+    });
+
     it('is kept while others of a short time come and go', () => {
       const cache = new TokenCache(clock, () => true);
-      for (const token of [tokenOf('10', 9_000), tokenOf('20', 1_000), tokenOf('30', 2_000)]) cache.keep(token);
+      for (const token of [tokenOf('10', 9_000), short('20'), short('30', 2_000)]) cache.keep(token);
       passedMs = 2_000;
       expect(cache.servable('c')?.generation).toBe('10');
     });

@@ -103,22 +103,24 @@ export class TokenCache {
     // One that is there is changed rather than replaced: a new one at each check would be what grows old and dies.
     if (!entry) this.#entries.set(token.clientId, { token, spare: undefined, checkedAt, rejected: false });
     else {
-      if (!isKept) entry.spare = this.#spareOf(entry, token);
-      [entry.token, entry.checkedAt, entry.rejected] = [kept, checkedAt, false];
+      if (!isKept) [entry.spare, entry.rejected] = [this.#spareOf(entry, token), false];
+      [entry.token, entry.checkedAt] = [kept, checkedAt];
     }
     return kept;
   }
 
-  /** Not one that the newcomer ended, that its provider refuses, or that was got with other secrets. */
+  /**
+   * Not one that the newcomer ended, that its provider refuses, or that was got with other secrets. Nor where even all of
+   * the newcomer's life would be shorter: the store takes such a one only where the one before it is worth nothing any
+   * more, as when another replica was told that its provider refuses it.
+   */
   #spareOf({ token: known, spare, rejected }: Entry, newcomer: ServableToken): ServableToken | undefined {
-    const leftMs = runwayMs(newcomer, this.clock);
-    return [rejected ? undefined : known, spare].find(
-      (token) =>
-        token &&
-        runwayMs(token, this.clock) > leftMs &&
-        !newcomer.singleLive &&
-        token.secretVersion === newcomer.secretVersion,
-    );
+    const newcomersMs = runwayMs(newcomer, this.clock);
+    return [rejected ? undefined : known, spare].find((token) => {
+      const leftMs = token ? runwayMs(token, this.clock) : 0;
+      const isWorth = leftMs > newcomersMs && leftMs <= newcomer.servableLifeMs;
+      return isWorth && !newcomer.singleLive && token?.secretVersion === newcomer.secretVersion;
+    });
   }
 
   /** A later token is in the store: check at the next read, but keep this one in case the store does not answer. */
@@ -128,8 +130,8 @@ export class TokenCache {
   }
 
   /**
-   * It is refused by its provider, and is not the one that the store has: whatever is there takes its place at the next
-   * read. Where nothing is there it goes on being served.
+   * It is refused by its provider: any other that the store has, or will have, takes its place at the next read. Where
+   * there is none it goes on being served.
    */
   giveWay(clientId: string, generation: string): void {
     const entry = this.#entries.peek(clientId);

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { bootstrapPrefix } from '#registry';
 import { forgedKey } from '../../test/forged-key';
 import type { Authenticator } from './authenticator';
 import { apiKeys, bearer, prefix, ScriptedAccess, withReader } from './authenticator.fixture';
@@ -161,6 +162,33 @@ describe('the authenticator', () => {
     });
   });
 
+  it('knows it, too, where the prefixes are just being read as they were before it', async () => {
+    await identify();
+    const make = () => {
+      const { key: fresh, prefix: its, ...digest } = apiKeys.mint('tbk');
+      access.stored.set(its, { ...access.stored.get(prefix)!, keyId: its, stored: digest });
+      access.change();
+      return { its, identified: () => authenticator.identify(caller(`Bearer ${fresh.reveal()}`), 'eu') };
+    };
+    let goOn = (): void => undefined;
+    const reading = new Promise<void>((resolve) => (goOn = resolve));
+    access.answer = async (value) => (
+      Array.isArray((value as { prefixes?: unknown }).prefixes) && (await reading),
+      value
+    );
+    const first = make();
+    const before = first.identified();
+    await until(() => access.asked.at(-1) === 'prefixes');
+    now += 1;
+    const second = make();
+    const after = second.identified();
+    await until(() => access.asked.at(-1) === 'epoch');
+    await soon();
+    goOn();
+    expect(await before).toMatchObject({ principal: { keyId: first.its } });
+    expect(await after).toMatchObject({ principal: { keyId: second.its } });
+  });
+
   it('lets a key end at its time, though nothing has changed in the database', async () => {
     access.stored.set(prefix, { ...access.stored.get(prefix)!, expiresAt: new Date(Date.now() + 60_000) });
     const known = (await identify())!;
@@ -217,6 +245,17 @@ describe('the authenticator', () => {
       const known = authenticator.identify({ ...flooded, authorization: another.authorization }, 'eu');
       await jest.advanceTimersByTimeAsync(50); // in which all who ask for news are gathered
       expect(await known).toMatchObject({ principal: { keyId: '2' } });
+    });
+
+    it('has the key that an operator chose wait for nothing either, which is among no prefixes', async () => {
+      const chosen = 'chosen-by-an-operator';
+      const row = { ...access.stored.get(prefix)!, keyId: '3', stored: apiKeys.digest(chosen) };
+      access.stored.set(bootstrapPrefix, row);
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+      let caller: unknown;
+      void authenticator.identify({ ...flooded, authorization: `Bearer ${chosen}` }, 'eu').then((it) => (caller = it));
+      for (let i = 0; i < 20 && !caller; i++) await soon();
+      expect(caller).toMatchObject({ principal: { keyId: '3' } });
     });
 
     it('lets go of who hangs up, and asks nothing for him', async () => {

@@ -74,10 +74,10 @@ export class KeyDoor {
     return stored && this.#compare(key, stored);
   }
 
-  /** Whether there was no such key a moment ago: it is a new one, or none. */
+  /** Whether there was no such key a moment ago: it is a new one, or none. Not what an operator may have chosen. */
   isStranger(key: string): boolean {
-    const { mark, all } = this.#prefixes ?? {};
-    return mark === this.epochs.epoch?.prefixes && all?.has(key.slice(0, prefixChars)) === false;
+    const prefix = keyPrefix(key);
+    return prefix !== undefined && this.#isUpToDate() && !this.#prefixes!.all.has(prefix);
   }
 
   /**
@@ -123,8 +123,15 @@ export class KeyDoor {
   async #isKnown(prefix: string, came: number): Promise<boolean> {
     if (this.#prefixes?.all.has(prefix)) return true;
     if (this.#prefixes) await this.epochs.news(came);
-    if (this.#prefixes?.mark !== this.epochs.epoch?.prefixes || !this.#prefixes) await this.#load();
+    const begunBefore = this.#loading;
+    if (!this.#isUpToDate()) await this.#load();
+    // What was being read already may have been read before there was this one.
+    if (begunBefore && this.epochs.epoch && !this.#isUpToDate()) await this.#load();
     return this.#prefixes!.all.has(prefix);
+  }
+
+  #isUpToDate(): boolean {
+    return this.#prefixes !== undefined && this.#prefixes.mark === this.epochs.epoch?.prefixes;
   }
 
   #load(): Promise<void> {

@@ -16,7 +16,7 @@ describe('commits', () => {
         commands.push(keys.filter((_, i) => i % 4 === 1).map((key) => key.split(':').at(-1)!));
         return commands.at(-1)!.map(() => ['stored', 0]) as unknown as Reply;
       },
-      ...{ onlyOneShard, gatherMs: 20, clock: systemClock, clockShiftMs: () => 0 },
+      ...{ onlyOneShard, gatherMs: 20, clock: systemClock, clockShiftMs: () => 0, onRefused: () => undefined },
     });
   };
   const add = (commits: Commits, clientId: string) =>

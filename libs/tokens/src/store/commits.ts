@@ -37,6 +37,8 @@ export class Commits {
       clock: Clock;
       /** ms added to Redis' clock; only tests move it. */
       clockShiftMs: () => number;
+      /** Hears what Redis has against one of many: where it is against all of them, the command failed. */
+      onRefused: (error: Error) => void;
     },
   ) {}
 
@@ -66,7 +68,7 @@ export class Commits {
   }
 
   async #store(tokens: Waiting[]): Promise<void> {
-    const { store, clock, clockShiftMs } = this.options;
+    const { store, clock, clockShiftMs, onRefused } = this.options;
     const keys = tokens.flatMap(({ claim }) => {
       const { due, client, trouble, token } = clientKeys(claim.clientId);
       return [due, client, trouble, token];
@@ -78,8 +80,11 @@ export class Commits {
       for (const [i, { resolve, reject }] of tokens.entries()) {
         if (i > 0 && i % toldTogether === 0) await turns.next();
         const [outcome, more] = answers[i] as unknown as Reply;
-        if (String(outcome) === 'failed') reject(new Error(String(more)));
-        else resolve({ outcome: String(outcome) as Commit['outcome'], freshAgain: Number(more) === 1 });
+        if (String(outcome) === 'failed') {
+          const error = new Error(String(more));
+          onRefused(error);
+          reject(error);
+        } else resolve({ outcome: String(outcome) as Commit['outcome'], freshAgain: Number(more) === 1 });
       }
     } catch (error) {
       for (const { reject } of tokens) reject(error);
@@ -93,7 +98,7 @@ function argumentsOf({ clientId, generation, inTrouble }: Claim, token: NewToken
   const numbers = [
     ...[token.secretVersion, Math.floor(token.runwayMs - waitedMs), Math.floor(token.serveUntil)],
     ...[Math.floor(token.servableLifeMs), Math.ceil(token.renewInMs - waitedMs), Math.floor(token.marginMs)],
-    ...[nextBeforeEndMs === undefined ? -1 : Math.floor(nextBeforeEndMs), token.endsOthers ? 1 : 0],
+    ...[nextBeforeEndMs === undefined ? -Infinity : Math.floor(nextBeforeEndMs), token.endsOthers ? 1 : 0],
     ...[Math.ceil(token.minIntervalMs ?? 0), unplannedRenewInMs === undefined ? -1 : Math.ceil(unplannedRenewInMs)],
     ...[Math.round(token.durationMs ?? 0), inTrouble ? 1 : 0],
   ];

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { type PrivateRedis, startRedis } from '../../../../test/harness/redis';
 import { waitUntil } from '../../../../test/harness/redis-process';
 import { RedisTokenStore } from './redis-token-store';
+import { token } from './stores.fixture';
 
 describe('a Redis without memory left', () => {
   let server: PrivateRedis;
@@ -34,6 +35,20 @@ describe('a Redis without memory left', () => {
     expect(refusals).toHaveLength(2);
     await redis.config('SET', 'maxmemory', '0');
     expect(await store.ping()).toBe('ok');
+  });
+
+  it('is said to be full, too, where only some of what is stored together needs room', async () => {
+    const refusals: string[] = [];
+    store = new RedisTokenStore(server.url, { onFull: ({ message }) => refusals.push(message) });
+    await store.ready(5_000);
+    await store.enqueue(['a', 'b', 'c'].map((clientId) => ({ clientId, secretVersion: 1, dueInMs: 0 })));
+    const { claims } = await store.claimDue(64);
+    const outdated = { ...claims[2]!, generation: '1' };
+    await redis.config('SET', 'maxmemory', '1');
+    const commits = [claims[0]!, claims[1]!, outdated].map((claim) => store!.commit(claim, token(Date.now())));
+    const outcomes = (await Promise.allSettled(commits)).map(({ status }) => status);
+    expect(outcomes).toEqual(['rejected', 'rejected', 'fulfilled']);
+    expect(refusals).toEqual([expect.stringContaining('OOM'), expect.stringContaining('OOM')]);
   });
 
   it('is told of when it would throw away keys in place of refusing', async () => {

@@ -81,9 +81,10 @@ export class RedisTokenStore implements TokenStore {
 
   constructor(url: string, { clock = systemClock, onLost, onReady, onFull, onEvicting }: RedisTokenStoreOptions = {}) {
     this.#clock = clock;
-    this.#connection = connectRedis(url, (error) => {
+    const onRefused = (error: Error): void => {
       if (isFull(error)) onFull?.(error);
-    });
+    };
+    this.#connection = connectRedis(url, onRefused);
     this.#redis = this.#connection.commands as Scripted;
     for (const [name, numberOfKeys] of Object.entries(scripts)) {
       const lua = readFileSync(join(__dirname, 'lua', `${name}-${numberOfKeys}.lua`), 'utf8');
@@ -99,6 +100,7 @@ export class RedisTokenStore implements TokenStore {
       gatherMs: commitsGatherMs,
       clock,
       clockShiftMs: () => this.clockShiftMs,
+      onRefused,
     });
     this.#generations = new Generations(async (keys) => {
       const reply = this.#redis.generations(keys.length, ...keys);

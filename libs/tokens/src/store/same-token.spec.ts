@@ -130,6 +130,21 @@ describe.each(stores)('a token that comes again, in %s,', (kind, start) => {
     }
   });
 
+  it('of which its client had a part at a time, and may have all now, is served up to its end', async () => {
+    await comes('same', { runwayMs: 570_000, servableLifeMs: 570_000, marginMs: hour - 570_000 });
+    bench.advance(290_000);
+    const rest = hour - 290_000 - skew;
+    expect(await comes('same', { runwayMs: rest, servableLifeMs: rest })).toMatchObject({ outcome: 'stored' });
+    expectAbout(await runway(), about(rest));
+  });
+
+  it('up to its very end is asked for after that', async () => {
+    await comes('same', { nextBeforeEndMs: -1_500 });
+    bench.advance(hour / 2);
+    expect(await comes('same', { nextBeforeEndMs: -1_500 })).toMatchObject({ outcome: 'sticky' });
+    expectAbout((await read()).dueInMs!, about(hour / 2 + 1_500));
+  });
+
   it('after a change of its secret belongs to the new one', async () => {
     await comes('same');
     await store.change(id, 2);

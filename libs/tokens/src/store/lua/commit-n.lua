@@ -21,7 +21,7 @@
     life        ms that it may be served in all
     renew_in    ms until its renewal is due
     told_margin ms from the end of serving to the end of its life as the provider told it
-    before      ms before the end of a token at which another can be had, negative when that is not known
+    before      ms before the end of a token at which another can be had, minus infinity when that is not known
     ends_others 1 when it has ended the token before, else 0
     interval    ms during which the provider is not asked again, 0 for none
     unplanned   ms until its renewal is due where it ends an outage, or is the first; negative for as otherwise
@@ -66,7 +66,7 @@ local function commit(due, client, trouble, token, id, generation, sealed, print
     -- It lives up to the end that was told when it came first, whatever is told now. What its client may have of its life
     -- can have been less: then it may be served longer. Or its end is sooner than was known.
     cut = math.max(0, runway - (finish - math.min(told_margin, 30000) - now))
-    local longer = told_margin > 30000 and now + runway - cut > stored + 1000
+    local longer = margin > 30000 and now + runway - cut > stored + 1000
     local sooner = ends < finish - 1000
     keep = runway - cut <= 0 or comparable and not longer and not sooner
   end
@@ -99,7 +99,7 @@ local function commit(due, client, trouble, token, id, generation, sealed, print
     put('a', now + interval)
     put('i', interval)
   end
-  local next_known = before >= 0 and math.max(finish - before - now, 1000) or nil
+  local next_known = before > -math.huge and math.max(finish - before - now, 1000) or nil
 
   if keep then
     -- Else half of what remains, again and again: never a hot loop, and in time for the last moment.
