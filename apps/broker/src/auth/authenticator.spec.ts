@@ -172,10 +172,10 @@ describe('the authenticator', () => {
     };
     let goOn = (): void => undefined;
     const reading = new Promise<void>((resolve) => (goOn = resolve));
-    access.answer = async (value) => (
-      Array.isArray((value as { prefixes?: unknown }).prefixes) && (await reading),
-      value
-    );
+    access.answer = async (value) => {
+      if (Array.isArray((value as { prefixes?: unknown }).prefixes)) await reading;
+      return value;
+    };
     const first = make();
     const before = first.identified();
     await until(() => access.asked.at(-1) === 'prefixes');
@@ -252,10 +252,10 @@ describe('the authenticator', () => {
       const row = { ...access.stored.get(prefix)!, keyId: '3', stored: apiKeys.digest(chosen) };
       access.stored.set(bootstrapPrefix, row);
       jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
-      let caller: unknown;
-      void authenticator.identify({ ...flooded, authorization: `Bearer ${chosen}` }, 'eu').then((it) => (caller = it));
-      for (let i = 0; i < 20 && !caller; i++) await soon();
-      expect(caller).toMatchObject({ principal: { keyId: '3' } });
+      let found: unknown;
+      void authenticator.identify({ ...flooded, authorization: `Bearer ${chosen}` }, 'eu').then((it) => (found = it));
+      for (let i = 0; i < 20 && !found; i++) await soon();
+      expect(found).toMatchObject({ principal: { keyId: '3' } });
     });
 
     it('lets go of who hangs up, and asks nothing for him', async () => {
