@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ServableToken } from '#tokens';
 import type { Logger } from '../logger';
+import { Problem } from '../problem';
 import { isInboundId, type RequestIds } from '../request-id';
 import { type AnswerBytes, type Bytes, encoding } from './answer-bytes';
 import { credentialsOf } from '../auth/authenticator';
@@ -143,7 +144,8 @@ export class LaneConnection {
 
   #refuse(error: unknown, question: LaneQuestion, since: number): void {
     const { answers, bytes, ids, logger } = this.parts;
-    if (this.socket.destroyed) return answers.countRefusal();
+    // A flood hangs up before it is answered.
+    if (this.socket.destroyed && error instanceof Problem) return answers.countRefusal();
     const requestId = ids.of(question.requestId);
     const { status, headers, body, code, ours } = answers.refused(error, requestId);
     if (ours) logger.error({ err: error, code, request_id: requestId }, 'request failed');

@@ -59,11 +59,14 @@ export class Commits {
     this.#waiting = [];
     const { onlyOneShard } = this.options;
     const groups = onlyOneShard ? byShard(gathered, ({ claim }) => claim.clientId).values() : [gathered];
-    for (const group of groups) {
-      for (let at = 0; at < group.length; at += together) {
-        if (at > 0) await turns.next();
-        void this.#store(group.slice(at, at + together));
-      }
+    const scripts = [...groups].flatMap((group) =>
+      Array.from({ length: Math.ceil(group.length / together) }, (_, i) =>
+        group.slice(i * together, (i + 1) * together),
+      ),
+    );
+    for (const [i, tokens] of scripts.entries()) {
+      if (i > 0) await turns.next();
+      void this.#store(tokens);
     }
   }
 
