@@ -31,53 +31,49 @@ describe('the tokens of a process', () => {
     expect(runwayMs(cache.keep(tokenOf('35', 5_000)), clock)).toBe(5_000);
   });
 
-  describe('one that gave way to a later token with a shorter time, once that is over', () => {
-    /** By the store's clock it is good for long, by ours for a moment. */
-    const short = (generation: string, livesMs = 1_000) => ({
-      ...tokenOf(generation, livesMs),
-      servableLifeMs: 10_000,
+  describe('while the store has a later one that has less time left, by clocks that differ', () => {
+    /** By the clock of who stored it, it is good for 10 s. */
+    const newcomer = (different: Partial<ServableToken> = {}) => ({
+      ...{ ...tokenOf('20', 1_000), servableLifeMs: 10_000 },
+      ...different,
     });
-    const servedThen = (newcomer: Partial<ServableToken>, rejected?: string) => {
-      passedMs = 0;
+    const keptBeside = (different?: Partial<ServableToken>, rejected?: string) => {
       const cache = new TokenCache(clock, () => true);
       cache.keep(tokenOf('10', 9_000));
-      expect(cache.keep({ ...short('20'), ...newcomer }).generation).toBe('20');
-      expect(cache.fresh('c')?.generation).toBe('20');
       if (rejected !== undefined) cache.giveWay('c', rejected);
-      passedMs = 1_000;
-      expect(cache.fresh('c')).toBeUndefined(); // the store has to be asked first
-      return [cache.servable('c')?.generation, ((passedMs = 9_000), cache.servable('c')?.generation)];
+      cache.keep(newcomer(different));
+      return cache.fresh('c')?.generation;
     };
 
-    it('is served for as long as it is good itself', () => {
-      expect(servedThen({})).toEqual(['10', undefined]);
+    it('are served for as long as they last', () => {
+      const cache = new TokenCache(clock, () => true);
+      cache.keep(tokenOf('10', 9_000));
+      expect(cache.keep(newcomer()).generation).toBe('10');
+      passedMs = 8_500;
+      expect(cache.fresh('c')?.generation).toBe('10');
+      passedMs = 9_000;
+      expect(cache.servable('c')).toBeUndefined();
+      expect(cache.keep(tokenOf('30', 2_000)).generation).toBe('30');
     });
 
-    it('is not where the later one ended it, was got with other secrets, or its provider takes it no more', () => {
-      expect(servedThen({ singleLive: true })).toEqual([undefined, undefined]);
-      expect(servedThen({ secretVersion: 2 })).toEqual([undefined, undefined]);
-      expect(servedThen({}, '10')).toEqual([undefined, undefined]);
+    it('give way where the later one ended them, was got with other secrets, or their provider takes them no more', () => {
+      expect(keptBeside()).toBe('10');
+      expect(keptBeside({ singleLive: true })).toBe('20');
+      expect(keptBeside({ secretVersion: 2 })).toBe('20');
+      expect(keptBeside({}, '10')).toBe('20');
+      expect(keptBeside({}, '5')).toBe('10');
     });
 
-    it('is not where the later one was stored although it lives less: its provider takes the earlier one no more', () => {
-      expect(servedThen({ servableLifeMs: 8_999 })).toEqual([undefined, undefined]);
+    it('give way to one that was stored although it lives less: another replica knows that they are refused', () => {
+      expect(keptBeside({ servableLifeMs: 8_999 })).toBe('20');
     });
 
-    it('is not where its provider took it no more before, though the store had no other yet', () => {
+    it('give way where they were refused before the store had another one', () => {
       const cache = new TokenCache(clock, () => true);
       const first = cache.keep(tokenOf('10', 9_000));
       cache.giveWay('c', '10');
       expect(cache.keep(tokenOf('10', 9_000))).toBe(first);
-      cache.keep(short('20'));
-      passedMs = 1_000;
-      expect(cache.servable('c')).toBeUndefined();
-    });
-
-    it('is kept while others of a short time come and go', () => {
-      const cache = new TokenCache(clock, () => true);
-      for (const token of [tokenOf('10', 9_000), short('20'), short('30', 2_000)]) cache.keep(token);
-      passedMs = 2_000;
-      expect(cache.servable('c')?.generation).toBe('10');
+      expect(cache.keep(newcomer()).generation).toBe('20');
     });
   });
 });

@@ -45,8 +45,6 @@ const maxEntries = 100_000;
 
 interface Entry {
   token: ServableToken;
-  /** The one before it, which is good for longer. */
-  spare: ServableToken | undefined;
   checkedAt: number;
   /** Its provider takes it no more: any other that is in the store is better. */
   rejected: boolean;
@@ -76,10 +74,10 @@ export class TokenCache {
     return age < (newsIsEnough ? checkAfterMs.newsArrives : checkAfterMs.newsIsCut) ? entry.token : undefined;
   }
 
-  /** The token if it may still be served, else the one before it: for when the store does not answer, or has nothing. */
+  /** The token, if it may still be served: for when the store does not answer, or has nothing. */
   servable(clientId: string): ServableToken | undefined {
     const entry = this.#entries.get(clientId);
-    return [entry?.token, entry?.spare].find((token) => token && runwayMs(token, this.clock) > 0);
+    return entry && runwayMs(entry.token, this.clock) > 0 ? entry.token : undefined;
   }
 
   /** The token, if it may still be served and nothing was heard that says there is another one. */
@@ -89,38 +87,41 @@ export class TokenCache {
   }
 
   /**
-   * Keeps the object that is there when the generation is the same, with what was prepared from it; and a later token
-   * than the store has, which lost its last writes. One that gives way and would be good for longer is kept for when the
-   * newcomer is over: a process whose clock is behind may store a token that has only a moment left by the others' clocks.
+   * Keeps the object that is there when the generation is the same, with what was prepared from it; and one that is worth
+   * more than what the store has.
    */
   keep(token: ServableToken): ServableToken {
     const entry = this.#entries.get(token.clientId);
     const known = entry?.token;
     const isKept =
-      known?.generation === token.generation || (known && !entry?.rejected && this.#outlives(known, token));
+      known?.generation === token.generation ||
+      (known && !entry?.rejected && (this.#isLater(known, token) || this.#lastsLonger(known, token)));
     const kept = isKept ? known : token;
     const checkedAt = this.clock.monotonic();
     // One that is there is changed rather than replaced: a new one at each check would be what grows old and dies.
-    if (!entry) this.#entries.set(token.clientId, { token, spare: undefined, checkedAt, rejected: false });
+    if (!entry) this.#entries.set(token.clientId, { token, checkedAt, rejected: false });
     else {
-      if (!isKept) [entry.spare, entry.rejected] = [this.#spareOf(entry, token), false];
       [entry.token, entry.checkedAt] = [kept, checkedAt];
+      if (!isKept) entry.rejected = false;
     }
     return kept;
   }
 
+  /** The store lost its last writes. By its end, too: generations fall when a clock does. */
+  #isLater(known: ServableToken, token: ServableToken): boolean {
+    const later = Number(known.generation) > Number(token.generation) && known.serveUntil > token.serveUntil;
+    return later && runwayMs(known, this.clock) > 0;
+  }
+
   /**
-   * Not one that the newcomer ended, that its provider refuses, or that was got with other secrets. Nor where even all of
-   * the newcomer's life would be shorter: the store takes such a one only where the one before it is worth nothing any
-   * more, as when another replica was told that its provider refuses it.
+   * Another process, whose clock is behind, stored a token that has only a moment left by ours. Not where the newcomer
+   * ended the one before it, or was got with other secrets. Nor where even all of its life would be shorter: the store
+   * takes such a one only where the one before it is worth nothing any more, as when its provider is said to refuse it.
    */
-  #spareOf({ token: known, spare, rejected }: Entry, newcomer: ServableToken): ServableToken | undefined {
-    const newcomersMs = runwayMs(newcomer, this.clock);
-    return [rejected ? undefined : known, spare].find((token) => {
-      const leftMs = token ? runwayMs(token, this.clock) : 0;
-      const isWorth = leftMs > newcomersMs && leftMs <= newcomer.servableLifeMs;
-      return isWorth && !newcomer.singleLive && token?.secretVersion === newcomer.secretVersion;
-    });
+  #lastsLonger(known: ServableToken, newcomer: ServableToken): boolean {
+    const leftMs = runwayMs(known, this.clock);
+    const isLonger = leftMs > runwayMs(newcomer, this.clock) && leftMs <= newcomer.servableLifeMs;
+    return isLonger && !newcomer.singleLive && known.secretVersion === newcomer.secretVersion;
   }
 
   /** A later token is in the store: check at the next read, but keep this one in case the store does not answer. */
@@ -135,14 +136,7 @@ export class TokenCache {
    */
   giveWay(clientId: string, generation: string): void {
     const entry = this.#entries.peek(clientId);
-    if (entry?.spare?.generation === generation) entry.spare = undefined;
     if (entry?.token.generation === generation) Object.assign(entry, { checkedAt: -Infinity, rejected: true });
-  }
-
-  /** By its end, too: generations fall when a clock does. */
-  #outlives(known: ServableToken, token: ServableToken): boolean {
-    const later = Number(known.generation) > Number(token.generation) && known.serveUntil > token.serveUntil;
-    return later && runwayMs(known, this.clock) > 0;
   }
 
   drop(clientId: string): void {
