@@ -47,12 +47,11 @@ export class Rejections {
    * @throws TokenUnavailable when the store does not answer
    */
   async reject(clientId: string, generation: string, by: string): Promise<Rejection> {
-    const latest = this.parts.cache.generationOf(clientId);
-    const isReplaced = latest !== undefined && Number(latest) > Number(generation);
-    if (isReplaced) this.parts.cache.giveWay(clientId, generation);
-    const rejection: Rejection = isReplaced
-      ? { renewal: 'already_replaced' }
-      : await singleFlight(this.#flights, `${clientId} ${generation}`, () => this.#reject(clientId, generation, by));
+    const served = this.parts.cache.generationOf(clientId);
+    const rejection: Rejection =
+      served !== undefined && Number(served) > Number(generation)
+        ? { renewal: 'already_replaced' }
+        : await singleFlight(this.#flights, `${clientId} ${generation}`, () => this.#reject(clientId, generation, by));
     this.parts.events.tokenRejected({ clientId, generation, by, renewal: rejection.renewal });
     return rejection;
   }
